@@ -1,4 +1,4 @@
-"""Application Auto Scaling: tags of scalable targets, which Terraform's provider reads."""
+"""Application Auto Scaling: the tags of scalable targets. Terraform's provider reads them, but moto lacks them."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from sagelocal.services.tags import Tags
 
 
 def install(emulator: Emulator) -> None:
-    """Add tags to scalable targets."""
+    """Add the tags of scalable targets, and the operations that list, add and remove tags."""
     tags = Tags()
 
     def register_scalable_target(request: Any) -> str:

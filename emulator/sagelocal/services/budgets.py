@@ -1,4 +1,4 @@
-"""Budgets: tags, subscribers and updates, which Terraform's provider reads and writes."""
+"""AWS Budgets: the operations on tags, subscribers and budgets that Terraform's provider needs and moto lacks."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from sagelocal.services.tags import Tags
 
 
 def install(emulator: Emulator) -> None:
-    """Add the operations that moto does not have."""
+    """Add the operations on tags, DescribeSubscribersForNotification and UpdateBudget."""
     _add_tags(Tags())
     add(BudgetsResponse, "describe_subscribers_for_notification", _describe_subscribers_for_notification)
     add(BudgetsResponse, "update_budget", _update_budget)
@@ -72,7 +72,10 @@ def _describe_subscribers_for_notification(request: Any) -> str:
 
 
 def _identity(notification: dict[str, Any]) -> tuple[Any, ...]:
-    """Return the fields that identify a notification of a budget; the threshold may be an integer or a float."""
+    """Return the fields that identify a budget's notification, with the threshold as a float.
+
+    The threshold is converted, because requests may contain an integer or a float.
+    """
     return (
         notification.get("NotificationType"),
         notification.get("ComparisonOperator"),

@@ -1,4 +1,7 @@
-"""EC2: stores descriptions of security group rules that refer to security groups or prefix lists."""
+"""EC2: keeps the descriptions of security group rules whose peer is a security group or a prefix list.
+
+moto returns only the descriptions of rules with IP ranges.
+"""
 
 from typing import Any
 
@@ -22,7 +25,7 @@ PARAMETERS = (
 
 
 def install(emulator: Emulator) -> None:
-    """Store the descriptions of rules that refer to security groups or prefix lists."""
+    """Make moto keep the descriptions of rules whose peer is a security group or a prefix list."""
 
     def create(rule: Any, *arguments: Any, **named: Any) -> None:
         create_original(rule, *arguments, **named)
@@ -33,7 +36,7 @@ def install(emulator: Emulator) -> None:
         found: str | None = (
             description_original(rule)
             or rule.source_group.get("Description")
-            or getattr(rule, "prefix_description", None)  # rules of default groups may exist before the first request
+            or getattr(rule, "prefix_description", None)  # not set if moto created the rule before this patch
         )
         return found
 

@@ -14,25 +14,26 @@ from sagelocal.core.patching import add, replace
 
 
 class ManagedPolicies(UserDict[str, Any]):
-    """Managed policies by ARN.
+    """A dictionary of managed policies by ARN.
 
-    AWS's managed policies are loaded at the first access, because parsing all of them takes a second.
+    AWS's managed policies are loaded at the first access instead of at the start, because parsing them takes a second.
     """
 
     def __init__(self, load: Callable[[], list[Any]]) -> None:
         self._load = load
 
     @cached_property
-    def data(self) -> dict[str, Any]:  # type: ignore[override]  # UserDict keeps its items here
+    def data(self) -> dict[str, Any]:  # type: ignore[override]  # UserDict stores its items in `data`
         """All managed policies by ARN."""
         return {policy.arn: policy for policy in self._load()}
 
 
 def install(emulator: Emulator) -> None:
-    """Add SimulatePrincipalPolicy, which allows every action, because the emulator does not enforce IAM policies.
+    """Add the operation SimulatePrincipalPolicy, and load AWS's managed policies lazily.
 
-    Also load AWS's managed policies lazily. moto creates a backend for each partition at the first request, and each
-    backend would otherwise load all policies immediately.
+    SimulatePrincipalPolicy allows every action, because the emulator does not enforce IAM policies. The policies are
+    loaded lazily, because moto creates a backend for each AWS partition at the first request, and each of these
+    backends would load all policies.
     """
     add(IamResponse, "simulate_principal_policy", _simulate_principal_policy)
     load = replace(IAMBackend, "_init_aws_policies", lambda backend: [])

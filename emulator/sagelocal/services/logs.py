@@ -1,6 +1,7 @@
-"""CloudWatch Logs: publishes metrics from log events, as specified by the metric filters that moto stores.
+"""CloudWatch Logs: publishes metrics from log events, as specified by metric filters. moto only stores these filters.
 
-A filter pattern can contain comparisons of a JSON event's values, joined by `&&`. Other patterns match no event.
+The supported filter patterns compare the values of a JSON event and join the comparisons with `&&`. Any other pattern
+matches no event.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
@@ -29,7 +30,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def install(emulator: Emulator) -> None:
-    """Apply the metric filters of a log group to every event."""
+    """Apply the metric filters of a log group to every new log event of the group."""
 
     def put_log_events(backend: Any, log_group_name: str, log_stream_name: str, log_events: Any) -> Any:
         response = original(backend, log_group_name, log_stream_name, log_events)
@@ -54,14 +55,14 @@ def matches(pattern: str, event: Any) -> bool:
 
 
 def value_at(event: Any, path: str) -> Any:
-    """Return the value at a path, such as `a.b`, or None if the event has no such value."""
+    """Return the value of a JSON event at a path, such as `a.b`, or None if the event has no value at the path."""
     for name in path.split("."):
         event = event.get(name) if isinstance(event, dict) else None
     return event
 
 
 def _holds(condition: re.Match[str], event: Any) -> bool:
-    """Return whether an event's value meets a condition; only numbers are less or greater."""
+    """Return whether an event meets a condition. Only numbers can meet conditions with `<`, `<=`, `>` or `>=`."""
     found, sign, text, word = value_at(event, condition["path"]), *condition.group("sign", "text", "word")
     if found is None:
         return False
@@ -100,5 +101,5 @@ def _apply(backend: LogsBackend, metric_filter: dict[str, Any], message: str) ->
 
 
 def _resolve(event: Any, text: str) -> Any:
-    """Return the value at `$.path`, or the text itself if it is not a path."""
+    """Return the event's value at the path in `text` (such as `$.a.b`), or `text` itself if it is not a path."""
     return value_at(event, text.removeprefix("$.")) if text.startswith("$.") else text

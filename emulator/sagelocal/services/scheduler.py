@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: invokes the targets of the schedules that moto stores."""
+"""EventBridge Scheduler: invokes the targets of schedules. moto stores the schedules, but does not invoke targets."""
 
 import json
 import re
@@ -21,8 +21,8 @@ from sagelocal.core.patching import replace
 from sagelocal.services.events.schedule_expressions import is_valid, is_zone, next_time
 from sagelocal.services.events.targets import SERVICES, queue_url
 
-POLL_INTERVAL = 0.2  # seconds
-ARN_COLONS = 5
+POLL_INTERVAL = 0.2  # seconds between checks for schedules that are due
+ARN_COLONS = 5  # minimum number of colons in an ARN
 UPDATE_PARAMETERS = (
     *("description", "end_date", "flexible_time_window", "group_name", "kms_key_arn", "name", "schedule_expression"),
     *("schedule_expression_timezone", "start_date", "state", "target"),
@@ -35,14 +35,14 @@ UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[^:]+):(?P<ac
 
 
 class Invocation:
-    """One invocation of a schedule's target, with all its attempts.
+    """One invocation of a schedule's target. Retries are further attempts of the same invocation.
 
     Attributes
     ----------
     id
-        The unique ID of the invocation.
+        Unique ID of the invocation.
     scheduled_time
-        The time for which the schedule was due, in UTC and ISO 8601.
+        Time at which the schedule was due, in UTC and in ISO 8601 format.
     """
 
     def __init__(self, schedule: Schedule, due: datetime) -> None:
@@ -53,7 +53,7 @@ class Invocation:
 
     @property
     def input(self) -> str:
-        """The input of the last attempt, with the values of its context attributes.
+        """The target's input in the latest attempt, with values in place of context attributes.
 
         Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
         """
@@ -69,7 +69,7 @@ class Invocation:
         return text
 
     def next_input(self) -> str:
-        """Return the input of the next attempt."""
+        """Start the next attempt and return its input."""
         self._attempt += 1
         return self.input
 
@@ -85,7 +85,7 @@ def install(emulator: Emulator) -> None:
 
 
 def _check_requests() -> None:
-    """Refuse schedules that AWS refuses.
+    """Refuse schedules with an invalid expression, time zone or target ARN, as AWS does.
 
     Source: https://github.com/localstack/localstack/issues/9284
     """
@@ -115,7 +115,7 @@ def _check(
 
 
 def _restart_on_update(last_times: LastTimes) -> None:
-    """Restart the interval of a schedule when it is updated."""
+    """Restart the interval of a schedule whenever the schedule is updated."""
 
     def update_schedule(backend: Any, *arguments: Any, **named: Any) -> Any:
         schedule = original(backend, *arguments, **named)
@@ -131,7 +131,7 @@ def _watch(emulator: Emulator, last_times: LastTimes, stopped: threading.Event) 
         for schedule, backend in _schedules():
             after = last_times.get(schedule) or datetime.fromtimestamp(schedule.creation_date, UTC)
             due = next_time(schedule.schedule_expression, schedule.schedule_expression_timezone, after)
-            if schedule.state != "DISABLED" and due and due <= now:  # moto drops the default ENABLED in an update
+            if schedule.state != "DISABLED" and due and due <= now:  # moto may drop "ENABLED" in an update
                 last_times[schedule] = due
                 _run(emulator, schedule, backend, due)
 
@@ -165,7 +165,7 @@ def _run(emulator: Emulator, schedule: Schedule, backend: EventBridgeSchedulerBa
 
 
 def _send_dead_letter(emulator: Emulator, queue: str, invocation: Invocation, failure: Failure) -> None:
-    """Send the target's input and the reason to a queue.
+    """Send the target's input, and the reason for the failure, to a dead-letter queue.
 
     Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
@@ -196,14 +196,19 @@ def _send_dead_letter(emulator: Emulator, queue: str, invocation: Invocation, fa
 
 
 def _call_of(emulator: Emulator, region: str, invocation: Invocation) -> Callable[[], object]:
-    """Return a function that invokes a target: any API operation, a function, state machine, queue or topic."""
+    """Return a function that makes the next attempt to invoke the target.
+
+    The target is an API operation of any service (a universal target), a Lambda function, state machine, SQS queue or
+    SNS topic.
+    """
     target = invocation.schedule.target
     universal = UNIVERSAL.fullmatch(target["Arn"])
     if universal:
         return lambda: _call(emulator, region, universal["service"], universal["action"], invocation.next_input())
     if call := SERVICES.get(target["Arn"].split(":")[2]):
         return lambda: call(emulator, target, invocation.next_input(), str(uuid.uuid4()))
-    return lambda: print(f"schedules do not support the target {target['Arn']}", file=sys.stderr, flush=True)
+    message = f"schedule {invocation.schedule.name}: sagelocal does not support the target {target['Arn']}"
+    return lambda: print(message, file=sys.stderr, flush=True)
 
 
 def _call(emulator: Emulator, region: str, service: str, action: str, text: str) -> object:

@@ -1,7 +1,7 @@
-"""SQS: speeds up sending to long queues, and returns redrive policies as compact JSON.
+"""SQS: speeds up SendMessage for long queues, and returns redrive policies as compact JSON.
 
-moto counts all messages of a queue several times per sent message. Terraform's provider compares redrive policies as
-text, so other whitespace would be a difference.
+For each sent message, moto counts all messages of the queue several times. Terraform's provider compares redrive
+policies as text, so it would report different whitespace as a change of the policy.
 """
 
 import json
@@ -22,7 +22,7 @@ _sending: ContextVar[bool] = ContextVar("sending", default=False)
 
 
 def install(emulator: Emulator) -> None:
-    """Install the fixes into moto."""
+    """Patch the attributes of queues and the sending of messages in moto."""
 
     def attributes(queue: Any) -> dict[str, Any]:
         if _sending.get():
@@ -42,7 +42,10 @@ def install(emulator: Emulator) -> None:
 
 
 def _deduplication(queue: Any) -> dict[str, Any]:
-    """Return the deduplication settings of a queue, the only attribute that moto reads when it sends a message."""
+    """Return the queue's only attribute that moto reads when it sends a message: ContentBasedDeduplication.
+
+    Return an empty dictionary if the queue is not a FIFO queue.
+    """
     if not queue.fifo_queue:
         return {}
     return {"ContentBasedDeduplication": str(queue.content_based_deduplication).lower()}

@@ -188,7 +188,7 @@ def test_unsupported_target_is_reported_and_not_invoked(emulator: Any, make_sche
     schedule = make_schedule(stream, {})
 
     # THEN
-    assert eventually(lambda: f"schedules do not support the target {stream}" in emulator.log.read_text())
+    assert eventually(lambda: f"sagelocal does not support the target {stream}" in emulator.log.read_text())
     assert f"schedule {schedule}: cannot invoke" not in emulator.log.read_text()
 
 

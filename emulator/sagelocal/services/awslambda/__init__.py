@@ -1,4 +1,4 @@
-"""Lambda: runs functions in execution environments, which are child processes."""
+"""Lambda: runs functions in execution environments, which are child processes of the emulator."""
 
 from sagelocal.services.awslambda.invoke import install
 

@@ -1,4 +1,4 @@
-"""Unpacks the zip files of functions and layers to disk, once per content."""
+"""Unpacks the zip files of functions and layers to disk. Archives with the same content are unpacked only once."""
 
 import io
 import shutil
@@ -11,25 +11,25 @@ from pathlib import Path, PurePosixPath
 from sagelocal.services.awslambda.errors import InvalidZipError
 from sagelocal.services.awslambda.function import Archive
 
-MAX_BYTES = 262_144_000  # AWS's limit on a function and its layers, unpacked
+MAX_BYTES = 262_144_000  # AWS's limit on the unpacked size of a function and its layers
 
 
 class Archives:
-    """A directory of unpacked zip files."""
+    """A directory with a subdirectory for each set of zip files that has been unpacked."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._lock = threading.Lock()
 
     def path(self, *archives: Archive) -> Path:
-        """Return the directory of the content of zip files, which is unpacked at the first call.
+        """Return the directory with the unpacked content of all `archives`, which are unpacked at the first call.
 
-        Of a file that several archives contain, the directory has the last version, as for layers on AWS.
+        If several archives contain the same path, the last archive's file is kept, as for layers on AWS.
 
         Raises
         ------
         InvalidZipError
-            A file is not a zip file, is too large when unpacked, or has a link or a member outside the directory.
+            An archive is not a zip file, is too large when unpacked, or has a link or a member outside the directory.
         """
         digests = "-".join(archive.sha256.replace("/", "_") for archive in archives)  # AWS encodes digests in base64
         target = self._directory / (digests or "empty")

@@ -1,4 +1,4 @@
-"""Execution environments: processes that run one version of a function, one invocation at a time."""
+"""Execution environments: processes, each of which runs one version of a function, one invocation at a time."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from sagelocal.services.awslambda.namespaces import OPT, TMP, entry, interpreter
 from sagelocal.services.awslambda.runtime import import_paths, module_arguments
 from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
 
-INIT_TIMEOUT = 10.0  # seconds, AWS's limit on a function's initialization
+INIT_TIMEOUT = 10.0  # AWS's limit on the duration of a function's initialization, in seconds
 # The only variables that a function inherits from the emulator's environment
 INHERITED = (
     "PATH",
@@ -33,7 +33,7 @@ INHERITED = (
 
 @dataclass(frozen=True)
 class Directories:
-    """Directories of a function's code, of its layers and of the runtime."""
+    """Directories of a function's unpacked code, of its unpacked layers and of the Python runtime."""
 
     code: Path
     layers: Path
@@ -41,7 +41,7 @@ class Directories:
 
 
 class ExecutionEnvironment:
-    """A running execution environment.
+    """A running execution environment of one function version.
 
     Parameters
     ----------
@@ -52,16 +52,19 @@ class ExecutionEnvironment:
     isolated
         Whether the process has its own /tmp and /opt.
     aws
-        Variables that point AWS SDKs at the emulator.
+        Environment variables that direct AWS SDKs to the emulator.
     scratch
-        Parent of the function's temporary directory (/tmp, or TMPDIR if not isolated).
+        Directory in which the environment creates its temporary directory. The function finds the temporary directory
+        at /tmp if `isolated`, and otherwise only in the variable TMPDIR.
 
     Attributes
     ----------
     idle_since
         End of the last invocation, as a value of `time.monotonic()`.
     retired
-        Whether the function has been updated or deleted; the environment ends after the current invocation.
+        Whether the function has been updated or deleted. If it has, the environment ends after the current invocation.
+    log_stream
+        Name of the environment's log stream in CloudWatch Logs.
     """
 
     def __init__(
@@ -99,12 +102,22 @@ class ExecutionEnvironment:
         return not self.retired and self._process.poll() is None and self._api.init_error is None
 
     def wait_until_ready(self) -> None:
-        """Wait until the process can be invoked, has failed, or has used up its time to initialize."""
+        """Wait until the process is ready for an invocation, has failed, or has exceeded the initialization timeout."""
         self._api.ready.wait(INIT_TIMEOUT + self.function.timeout)
         self._init = time.monotonic() - self._started
 
     def invoke(self, payload: bytes, arn: str) -> Result:
-        """Run the function once and return the result; `usable` may be False afterwards."""
+        """Run the function once and return the result.
+
+        If the process ends during the invocation, `usable` is False afterwards.
+
+        Parameters
+        ----------
+        payload
+            The event, as JSON.
+        arn
+            Function ARN in the request, for the handler's context.
+        """
         invocation = Invocation(payload, arn, self.function.timeout)
         init, self._init = self._init, None
         start = time.monotonic()
@@ -158,7 +171,15 @@ class ExecutionEnvironment:
         return _error("Runtime.ExitError", invocation, f"Runtime exited with error: {ending}")
 
     def _take_log(self, invocation: Invocation, *, seconds: float, init: float | None) -> str:
-        """Return the log of the invocation, and truncate the file to which the process appends its output."""
+        """Return the log of the invocation, and truncate the file to which the process appends its output.
+
+        Parameters
+        ----------
+        seconds
+            Duration of the invocation.
+        init
+            Duration of the initialization in seconds; None for a warm start.
+        """
         self._log.seek(0)
         written = self._log.read().decode("utf-8", "replace")
         self._log.truncate(0)
@@ -219,7 +240,7 @@ def _error(kind: str, invocation: Invocation, reason: str) -> bytes:
 
 
 def _peak_memory(pid: int) -> int:
-    """Return the peak memory in MB; 0 if the system does not report it or the process has ended."""
+    """Return a process's peak memory in MB, or 0 if the system does not report it or the process has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -6,7 +6,7 @@ from moto.awslambda.exceptions import LambdaClientError
 
 
 class RequestTooLargeError(LambdaClientError):
-    """The event is larger than Lambda accepts."""
+    """The event exceeds Lambda's size limit."""
 
     code = 413
 

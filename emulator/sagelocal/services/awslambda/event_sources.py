@@ -25,21 +25,23 @@ from sagelocal.core.patching import replace
 from sagelocal.services.awslambda.errors import TooManyRequestsError
 from sagelocal.services.awslambda.function import Result
 
-RECEIVE_SECONDS = 1  # longest wait for a message, after which a poller reads the state of its mapping
+RECEIVE_SECONDS = 1  # longest wait for a message, after which a poller checks whether its mapping exists and is enabled
 THROTTLED_WAIT = 0.5  # seconds before a throttled batch is retried
-CONCURRENT_BATCHES = 5  # Lambda starts with five concurrent batches
-MAX_BATCH_BYTES = 6_000_000  # below Lambda's limit on an event, with space for the messages' metadata
+CONCURRENT_BATCHES = 5  # Lambda also starts with five, but then increases the number
+MAX_BATCH_BYTES = 6_000_000  # less than Lambda's limit on an event, so that the messages' metadata also fit
 
 Run = Callable[[Any, bytes], Result]
 
 
 def install(emulator: Emulator, run: Run) -> None:
-    """Poll the queue of each event source mapping; moto invokes functions while it handles SendMessage.
+    """Poll the SQS queue of each event source mapping.
+
+    This replaces moto's behavior: moto invokes the functions while it handles SendMessage.
 
     Parameters
     ----------
     run
-        Invokes the function of a mapping with an event.
+        Callable that invokes the function of a mapping with an event (JSON) and returns the result.
     """
     stopping = threading.Event()
     emulator.on_stop(stopping.set)
@@ -47,7 +49,7 @@ def install(emulator: Emulator, run: Run) -> None:
     def create(backend: Any, spec: dict[str, Any]) -> Any:
         mapping = original(backend, spec)
         if _is_queue(mapping):
-            _queue(mapping).lambda_event_source_mappings.clear()  # moto's own invocations
+            _queue(mapping).lambda_event_source_mappings.clear()  # so that moto does not invoke the function itself
             poller = Poller(mapping, run, stopping)
             threading.Thread(target=poller.poll, daemon=True).start()
         return mapping
@@ -58,7 +60,7 @@ def install(emulator: Emulator, run: Run) -> None:
 
 
 def _refuse_unknown(operation: str) -> None:
-    """Fail with ResourceNotFoundException if no event source mapping has the requested id."""
+    """Make an operation fail with ResourceNotFoundException if no event source mapping has the requested id."""
 
     def respond(request: Any) -> Any:
         if request.backend.get_event_source_mapping(request.path.split("/")[-1]) is None:
@@ -69,19 +71,19 @@ def _refuse_unknown(operation: str) -> None:
 
 
 class Poller:
-    """Polls the queue of one mapping until the mapping is deleted."""
+    """Polls the queue of one event source mapping until the mapping is deleted."""
 
     def __init__(self, mapping: Any, run: Run, stopping: threading.Event) -> None:
         self._mapping = mapping
         self._run = run
         self._stopping = stopping
         scaling = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
-        # one batch at a time keeps the order of a FIFO queue
+        # process one batch at a time if the queue is a FIFO queue, to keep the order of the messages
         concurrency = 1 if mapping.event_source_arn.endswith(".fifo") else min(scaling, CONCURRENT_BATCHES)
         self._slots = threading.BoundedSemaphore(concurrency)
 
     def poll(self) -> None:
-        """Receive batches of messages, and process each in a thread."""
+        """Receive batches of messages, and process each batch in a thread."""
         backend = get_backend(self._mapping.account_id, self._mapping.region)
         while not self._stopping.is_set() and backend.get_event_source_mapping(self._mapping.uuid):
             if not self._mapping.enabled or _queue(self._mapping) is None:
@@ -95,7 +97,7 @@ class Poller:
     def _receive_batch(self) -> list[Any]:
         """Receive messages until the batch is full or the batching window has passed."""
         window = self._mapping.max_batch_window or 0
-        with self._slots:  # receive no message before a thread can process it
+        with self._slots:  # do not receive a message until a thread can process it
             messages = self._receive(self._mapping.batch_size)
         deadline = time.monotonic() + window
         while messages and len(messages) < self._mapping.batch_size and time.monotonic() < deadline:
@@ -105,20 +107,21 @@ class Poller:
         return messages
 
     def _receive(self, count: int) -> list[Any]:
-        """Receive at most ten messages, SQS's limit."""
+        """Receive at most `count` messages, but not more than SQS's limit of ten."""
         queue = _queue(self._mapping)
         if queue is None:
             return []
         backend, timeout = _sqs(self._mapping), int(queue.visibility_timeout)
         try:
             return list(backend.receive_message(queue.name, min(count, 10), RECEIVE_SECONDS, timeout, ["All"]))
-        except QueueDoesNotExist:  # deleted in the meantime
+        except QueueDoesNotExist:  # the queue was deleted in the meantime
             return []
 
     def _process(self, messages: list[Any]) -> None:
-        """Delete the messages that the filters exclude or the function has processed.
+        """Invoke the function with the messages that match the filters.
 
-        The others become visible again after the visibility timeout of the queue, whose redrive policy applies.
+        Messages that the function has processed, and those that match no filter, are deleted from the queue. Failed
+        messages become visible again after the queue's visibility timeout, and the queue's redrive policy applies.
         """
         try:
             records = {message.id: self._record(message) for message in messages}
@@ -177,9 +180,9 @@ def failures(result: Result, ids: set[str], *, reports: bool) -> set[str]:
     Parameters
     ----------
     ids
-        The messages of the batch. All have failed if the function fails or its report is invalid.
+        IDs of the messages in the batch. All are returned if the function has failed or its report is invalid.
     reports
-        Whether the function reports its failures (`ReportBatchItemFailures`).
+        Whether the function reports failed messages in its response (`ReportBatchItemFailures`).
     """
     if result.failed or not reports:
         return ids if result.failed else set()
@@ -192,7 +195,7 @@ def failures(result: Result, ids: set[str], *, reports: bool) -> set[str]:
 
 
 def matches(record: dict[str, Any], patterns: list[Any]) -> bool:
-    """Return whether a message matches one of the filter patterns; without patterns, all do.
+    """Return whether a message matches at least one filter pattern. Without patterns, every message matches.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
     """

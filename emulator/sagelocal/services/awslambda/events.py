@@ -12,7 +12,7 @@ from sagelocal.core.emulator import Emulator
 from sagelocal.services.awslambda.errors import TooManyRequestsError
 from sagelocal.services.awslambda.function import Result
 
-RETRY_WAITS = (1.0, 2.0)  # seconds before each of AWS's two retries; AWS waits as many minutes
+RETRY_WAITS = (1.0, 2.0)  # seconds before the first and the second retry; AWS waits one and two minutes
 THROTTLED_WAIT = 0.5  # seconds before a throttled event is retried
 
 
@@ -30,11 +30,11 @@ class Events:
         Parameters
         ----------
         run
-            Invokes the function once.
+            Callable that invokes the function once and returns the result.
         version
-            moto's record of the function version.
+            moto's object for the function version.
         arn
-            The ARN in the request.
+            Function ARN in the request.
         payload
             The event, as JSON.
         """
@@ -57,7 +57,7 @@ class Events:
             self._send(version.dead_letters.get("TargetArn"), payload.decode(), arn)
 
     def _attempt(self, run: Callable[[], Result]) -> Result | None:
-        """Invoke the function once it is not throttled; return None if the emulator stops before."""
+        """Invoke the function, and retry while it is throttled. Return None if the emulator stops in the meantime."""
         while not self._stopping.is_set():
             try:
                 return run()
@@ -66,7 +66,13 @@ class Events:
         return None
 
     def _send(self, target: str | None, message: str, source: str) -> None:
-        """Send a message to the queue, topic or function with the ARN `target`."""
+        """Send a message to the SQS queue, SNS topic or Lambda function with the ARN `target`.
+
+        Parameters
+        ----------
+        source
+            ARN of the function that sends the message, for the warning about an unsupported target.
+        """
         if not target:
             return
         service, region, name = target.split(":")[2], target.split(":")[3], target.split(":")[-1]

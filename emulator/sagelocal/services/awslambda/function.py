@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file; archives with the same digest are equal."""
+    """The zip file of a function or a layer. Two archives are equal if their digests are equal."""
 
     sha256: str
     content: bytes = field(repr=False, compare=False)
@@ -27,12 +27,14 @@ class Function:
     Attributes
     ----------
     arn
-        ARN without a qualifier.
+        ARN of the function, without a version or an alias.
     memory
-        In MB. Reported but not enforced, because a limit on the address space would also stop processes that use far
-        less memory.
+        Memory size in MB. The log reports this size, but nothing enforces it: a limit on the address space would also
+        stop processes that use far less memory.
     timeout
-        In seconds.
+        Time limit of an invocation, in seconds.
+    variables
+        Names and values of the environment variables in the function's configuration.
     """
 
     name: str
@@ -58,7 +60,9 @@ class Result:
     payload
         The handler's return value, or AWS's error document if `failed`.
     log
-        The invocation's log, from START to REPORT.
+        The log lines of the invocation, from START to REPORT.
+    log_stream
+        Name of the log stream of the execution environment.
     """
 
     payload: bytes

@@ -1,4 +1,4 @@
-"""The Invoke operation, which replaces moto's implementation with Docker."""
+"""The Invoke operation. It replaces moto's implementation, which needs Docker."""
 
 import base64
 import functools
@@ -34,7 +34,7 @@ INVOKE_PARAMETERS = ("function_name", "qualifier", "body", "headers", "response_
 
 
 def install(emulator: Emulator) -> None:
-    """Replace moto's invocations, and end execution environments when a function is updated or deleted."""
+    """Run functions in child processes, which end when the function is updated or deleted."""
     pool = Pool(emulator.directory / "lambda", emulator.child_environment, emulator.backlog)
     emulator.on_stop(pool.close)
     invoker = Invoker(pool, Events(emulator))
@@ -63,7 +63,7 @@ class Invoker:
         self._log_lock = threading.Lock()
 
     def by_name(self) -> Callable[..., bytes]:
-        """Return the replacement of `LambdaBackend.invoke`, which takes a name or an ARN."""
+        """Return the replacement for `LambdaBackend.invoke`, whose parameter is a function name or an ARN."""
 
         def invoke(
             backend: Any, function_name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
@@ -76,7 +76,7 @@ class Invoker:
         return invoke
 
     def by_version(self) -> Callable[..., bytes]:
-        """Return the replacement of `LambdaFunction.invoke`, which other services of moto call."""
+        """Return the replacement for `LambdaFunction.invoke`, which moto's other services call."""
 
         def invoke(version: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
             return self._invoke(version, version.function_arn, body, request_headers, response_headers)
@@ -84,7 +84,13 @@ class Invoker:
         return invoke
 
     def for_mapping(self, mapping: Any, payload: bytes) -> Result:
-        """Invoke the function of an event source mapping."""
+        """Invoke the function of an event source mapping and return the result.
+
+        Parameters
+        ----------
+        payload
+            The event, as JSON.
+        """
         backend = get_backend(mapping.account_id, mapping.region)
         version, arn = _resolve(backend, mapping.requested_function, None)
         return self._run(version, arn, payload)
@@ -96,7 +102,7 @@ class Invoker:
         run = functools.partial(self._run, version, arn, payload)
         response_headers["X-Amz-Executed-Version"] = str(version.version)
         if kind == "Event":
-            _function(version)  # an unsupported runtime is an error in the response to the request
+            _function(version)  # an unsupported runtime makes the request itself fail, not the background invocation
             self._events.accept(run, version, arn, payload)
             return b""
         if kind == "DryRun":
@@ -136,7 +142,7 @@ def _put_metrics(version: Any, values: dict[str, float]) -> None:
 
 
 def _read_qualifier() -> None:
-    """Read the query parameter `Qualifier`, which moto expects in lower case."""
+    """Make moto read the query parameter `Qualifier`, which moto expects in lower case."""
 
     def invoke(request: Any) -> Any:
         request.querystring["qualifier"] = request.querystring.get("Qualifier", [None])
@@ -146,7 +152,7 @@ def _read_qualifier() -> None:
 
 
 def _resolve(backend: Any, name: str, qualifier: str | None) -> tuple[Any, str]:
-    """Return moto's function version for a name and a qualifier, and the ARN with the requested qualifier."""
+    """Return moto's function version for a name and a qualifier, and the function's ARN with this qualifier."""
     version = backend.get_function(name, qualifier)
     requested = _qualifier(name, qualifier)
     arn = _unqualified(version.function_arn)
@@ -156,12 +162,12 @@ def _resolve(backend: Any, name: str, qualifier: str | None) -> tuple[Any, str]:
 
 
 def _qualifier(name: str, qualifier: str | None) -> str | None:
-    """Return the qualifier in a function name or ARN, or else the value of the parameter `Qualifier`."""
+    """Return the qualifier in a function name or ARN, or the request parameter `Qualifier` if the name has none."""
     return name.split(":function:")[-1].partition(":")[2] or qualifier
 
 
 def _route(backend: Any, version: Any, qualifier: str) -> Any:
-    """Choose a version by the weights of an alias; return `version` if the qualifier is not such an alias."""
+    """Choose a version by the weights of an alias. Return `version` if the qualifier is not an alias with weights."""
     aliases = {alias.name: alias for alias in backend.list_aliases(version.function_name)}
     routing = getattr(aliases.get(qualifier), "routing_config", None) or {}
     chance = random.random()  # noqa: S311 (not a secret)
@@ -209,7 +215,8 @@ def _payload(body: Any, *, limit: int) -> bytes:
 
 
 def _reserved(version: Any) -> int | None:
-    """Return the function's reserved concurrency, which moto stores with the unpublished version."""
+    """Return the reserved concurrency of the version's function, or None if concurrency is not reserved."""
+    # moto stores the reserved concurrency only in the unpublished version
     latest = get_backend(version.account_id, version.region).get_function(version.function_name)
     return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
 
@@ -219,7 +226,7 @@ def _unqualified(arn: str) -> str:
 
 
 def _retire_on_update(pool: Pool, method: str, parameter: str) -> None:
-    """End the environments of a function version after one of its update methods."""
+    """End the execution environments of a function version after each call of moto's update method `method`."""
 
     def update(version: Any, change: Any) -> Any:
         response = original(version, change)
@@ -230,7 +237,7 @@ def _retire_on_update(pool: Pool, method: str, parameter: str) -> None:
 
 
 def _retire_on_delete(pool: Pool) -> None:
-    """End the environments of a deleted function, or of one deleted version."""
+    """End the execution environments of a function or version whenever the function or version is deleted."""
 
     def delete_function(backend: Any, function_name: str, qualifier: str | None = None) -> None:
         version = backend.get_function(function_name, qualifier)

@@ -1,4 +1,4 @@
-"""The lines that Lambda writes around each invocation, as text or as JSON."""
+"""The lines that Lambda adds to the log before and after each invocation, as text or as JSON."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,17 @@ from sagelocal.services.awslambda.function import Function
 
 @dataclass(frozen=True)
 class Usage:
-    """Duration and initialization time in seconds (None for a warm start), and peak memory in MB."""
+    """The resource usage of an invocation.
+
+    Attributes
+    ----------
+    seconds
+        Duration of the invocation.
+    init
+        Duration of the initialization in seconds; None for a warm start.
+    memory
+        Peak memory in MB.
+    """
 
     seconds: float
     init: float | None
@@ -18,7 +28,7 @@ class Usage:
 
 
 def format_log(function: Function, request_id: str, written: str, usage: Usage) -> str:
-    """Return an invocation's log: the function's output between Lambda's own lines."""
+    """Return an invocation's log: the function's output (`written`) between Lambda's own lines."""
     format_lines = _json if function.logging.format == "JSON" else _text
     return format_lines(function, request_id, written, usage)
 

@@ -21,35 +21,37 @@ WARNING = (
 
 
 def entry(*, tmp: Path, opt: Path, kept: list[Path]) -> list[str]:
-    """Return the command that runs a Python module with the directories `tmp` at /tmp and `opt` at /opt.
+    """Return the start of a command that runs a Python module with `tmp` mounted at /tmp and `opt` at /opt.
+
+    The caller appends the module's name and arguments.
 
     Parameters
     ----------
     kept
-        Directories that the module needs. Those in /tmp or /opt stay at their paths, read-only.
+        Directories that the module needs. Directories below /tmp or /opt are mounted read-only at their own paths.
     """
     return mounts.entry(_mounts(tmp, opt, kept))
 
 
 def _mounts(tmp: Path, opt: Path, kept: list[Path]) -> list[Mount]:
     outermost = {path for path in kept if not set(path.parents) & set(kept)}
-    wanted: list[Mount] = []
+    kept_mounts: list[Mount] = []
     for directory, private in ((TMP, tmp), (OPT, opt)):
         for path in sorted(path for path in outermost if directory in path.parents):
             target = private / path.relative_to(directory)
             target.mkdir(parents=True, exist_ok=True)
-            wanted.append((str(path), str(target), True))
-    # /tmp is last, because it may hide the other sources
-    return [*wanted, (str(opt), str(OPT), True), (str(tmp), str(TMP), False)]
+            kept_mounts.append((str(path), str(target), True))
+    # mount /tmp last, because it may hide the source directories of the other mounts
+    return [*kept_mounts, (str(opt), str(OPT), True), (str(tmp), str(TMP), False)]
 
 
 def are_allowed(directory: Path) -> bool:
-    """Return whether this machine allows the namespaces, and print a warning if not.
+    """Return whether this machine allows mount namespaces, and print a warning if it does not.
 
     Parameters
     ----------
     directory
-        An empty directory for the attempt.
+        An empty directory, which is mounted at /tmp and /opt to find out.
     """
     allowed = mounts.attempt(_mounts(directory, directory, []))
     if not allowed:
@@ -58,6 +60,6 @@ def are_allowed(directory: Path) -> bool:
 
 
 def interpreter_directories() -> list[Path]:
-    """Return the directories of the Python interpreter and of the packages that the runtime links to."""
+    """Return the directories of the Python interpreter and of the packages that the Lambda runtime links to."""
     sources = {sys.prefix, sys.base_prefix, os.path.realpath(sys.executable + "/../.."), str(Path(__file__).parents[3])}
     return [Path(source) for source in sorted(sources)]

@@ -1,5 +1,6 @@
-"""Resource policies of function versions and aliases; moto has one policy per version and does not remove by alias.
+"""Resource policies of functions, versions and aliases.
 
+moto stores one policy for each version, but no policies for aliases.
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html (Qualifier)
 """
 
@@ -46,7 +47,15 @@ def install() -> None:
 
 
 def _policy(backend: Any, name: str, parameter: str | None) -> Any:
-    """Return the policy of a function, or of the version or alias in its name or in the parameter `Qualifier`."""
+    """Return the resource policy of a function, or of one version or alias.
+
+    Parameters
+    ----------
+    name
+        Function name or ARN, with or without a qualifier (the version or the alias).
+    parameter
+        Value of the request parameter `Qualifier`, which is used if `name` has no qualifier.
+    """
     qualifier = _qualifier(name, parameter)
     backend.get_function(name, parameter)  # an unknown version or alias is an error
     function = backend.get_function(name.split(":function:")[-1].partition(":")[0])

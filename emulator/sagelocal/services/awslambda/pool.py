@@ -1,7 +1,7 @@
-"""The pool of execution environments: reuses idle environments, and starts one if all are busy.
+"""The pool of execution environments: reuses idle environments, and starts a new one if all are busy.
 
-A few environments of a function start at a time, and waiting invocations use whichever environment is free first.
-Otherwise a burst of short invocations would start a process for each, and the machine would be busy with nothing else.
+At most `MAX_STARTING` environments of a function start at a time. Waiting invocations use whichever environment is free
+first. If each invocation in a burst started its own process, the machine would be busy with starting processes.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from sagelocal.services.awslambda.runtime import create_runtime
 
 IDLE_SECONDS = 300.0
 REAP_INTERVAL = 30.0
-# Concurrent invocations of all functions. Others wait, because one machine cannot run 1000 at once, AWS's default limit
+# Concurrent invocations of all functions. Further invocations wait, because one machine cannot run 1000 (AWS's default)
 MAX_CONCURRENCY = max(16, 4 * (os.cpu_count() or 1))
-MAX_STARTING = max(2, os.cpu_count() or 1)  # environments of a function that start at a time
+MAX_STARTING = max(2, os.cpu_count() or 1)  # maximum number of a function's environments that start at the same time
 
 
 class Pool:
@@ -34,11 +34,11 @@ class Pool:
     Parameters
     ----------
     directory
-        Receives unpacked code and the directories of the environments.
+        Directory for unpacked code and for the directories of the environments.
     aws
-        Variables that point AWS SDKs at the emulator.
+        Environment variables that direct AWS SDKs to the emulator.
     backlog
-        Counts the invocations that wait.
+        Counter of the invocations that wait for an environment.
     """
 
     def __init__(self, directory: Path, aws: dict[str, str], backlog: Backlog) -> None:
@@ -47,7 +47,7 @@ class Pool:
         self._scratch = directory / "environments"
         self._scratch.mkdir(parents=True)
         self._archives = Archives(directory / "code")
-        self._layers = Archives(directory / "layers")  # separate, because mount points may be added
+        self._layers = Archives(directory / "layers")  # not in `code`, because mount points may be added to layers
         self._isolated = are_allowed(self._layers.path())
         self._runtime = create_runtime(directory / "runtime")
         self._idle: defaultdict[str, list[ExecutionEnvironment]] = defaultdict(list)
@@ -55,23 +55,23 @@ class Pool:
         self._all: set[ExecutionEnvironment] = set()
         self._lock = threading.Lock()
         self._starting: Counter[str] = Counter()
-        self._changed = threading.Condition(self._lock)  # an environment became idle or has started
+        self._changed = threading.Condition(self._lock)  # notified when an environment becomes idle or has started
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENCY)
         self._closed = threading.Event()
         threading.Thread(target=self._reap_regularly, daemon=True).start()
 
     def invoke(self, function: Function, payload: bytes, *, arn: str, reserved: int | None = None) -> Result:
-        """Run a function once, in a warm environment if one is free.
+        """Run a function once, in a warm environment if an environment is free.
 
         Parameters
         ----------
         payload
             The event, as JSON.
         arn
-            The ARN in the request, for the handler's context.
+            Function ARN in the request, for the handler's context.
         reserved
-            Reserved concurrency of the function; None for no limit.
+            Reserved concurrency of the function, or None if it has no reserved concurrency.
 
         Raises
         ------
@@ -96,9 +96,16 @@ class Pool:
                 self._busy[function.arn] -= 1
 
     def retire(self, arn: str, version: str | None = None) -> None:
-        """End the environments of a function that was updated or deleted; `version` None stands for all versions.
+        """End the environments of a function that was updated or deleted.
 
         Busy environments end after their current invocation.
+
+        Parameters
+        ----------
+        arn
+            ARN of the function, without a version.
+        version
+            Version whose environments end; None for all versions.
         """
 
         def is_retired(environment: ExecutionEnvironment) -> bool:
@@ -110,7 +117,7 @@ class Pool:
         self._end(is_retired)
 
     def reap(self, idle_seconds: float = IDLE_SECONDS) -> None:
-        """End the environments that have been idle for `idle_seconds`."""
+        """End the environments that have been idle for at least `idle_seconds`."""
         latest = time.monotonic() - idle_seconds
         self._end(lambda environment: environment.idle_since <= latest)
 
@@ -129,14 +136,14 @@ class Pool:
             self._busy[function.arn] += 1
 
     def _turn(self, function: Function) -> contextlib.AbstractContextManager[object]:
-        """Allow one invocation of a function at a time if its environments would share /tmp."""
+        """Return a context that admits one invocation of a function at a time if the environments share /tmp."""
         if self._isolated:
             return contextlib.nullcontext()
         with self._lock:
             return self._turns[function.arn]
 
     def _warm_or_turn_to_start(self, function: Function) -> ExecutionEnvironment | None:
-        """Wait for an idle environment, which is returned, or until the caller may start one."""
+        """Wait for an idle environment and return it, or return None as soon as the caller may start an environment."""
         ended: list[ExecutionEnvironment] = []
         try:
             with self._changed:
@@ -152,7 +159,7 @@ class Pool:
             _kill(ended)
 
     def _warm(self, function: Function, ended: list[ExecutionEnvironment]) -> ExecutionEnvironment | None:
-        """Return an idle environment, and move those that cannot be used any more to `ended`."""
+        """Return an idle environment, or None if there is none. Move unusable environments to `ended`."""
         idle = self._idle[function.arn]
         for environment in reversed(idle):
             if environment.function == function:

@@ -8,12 +8,12 @@ import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-PROVIDED = ("awslambdaric", "boto3")  # contents of AWS's Python runtimes
+PROVIDED = ("awslambdaric", "boto3")  # packages that AWS's Python runtimes contain
 FALLBACK_CLIENT = Path(__file__).parent / "fallback" / "runtime_client.py"
 
 
 def create_runtime(directory: Path) -> Path:
-    """Create a directory for PYTHONPATH, with links to the packages of the runtime, and return it."""
+    """Create a directory for PYTHONPATH that has links to the runtime's packages, and return the directory."""
     directory.mkdir(parents=True)
     for package in _with_requirements(PROVIDED):
         for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
@@ -30,9 +30,9 @@ def import_paths(layer: Path) -> list[Path]:
 
 
 def module_arguments(handler: str) -> list[str]:
-    """Return the module that runs a handler, and its arguments.
+    """Return the name of the module that runs a handler, followed by the module's arguments.
 
-    Run it with `python -S`, which excludes the emulator's site-packages.
+    Run the module with `python -S`, which excludes the emulator's site-packages.
     """
     return ["awslambdaric", handler]
 
@@ -47,7 +47,7 @@ def _with_requirements(names: tuple[str, ...]) -> list[Distribution]:
         try:
             found[name.lower()] = distribution(name)
         except PackageNotFoundError:
-            continue  # required only on other platforms or versions of Python
+            continue  # a requirement only of other platforms or other versions of Python
         requirements = [text for text in found[name.lower()].requires or () if "extra ==" not in text]
         pending += [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in requirements]
     return list(found.values())

@@ -1,6 +1,6 @@
-"""The Lambda Runtime API of one execution environment.
+"""Lambda's Runtime API, the HTTP API from which the process of an execution environment receives its invocations.
 
-Each environment has its own server, because the runtime interface client identifies itself only by the address.
+Each environment has its own server, because a client does not say in its requests to which environment it belongs.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -19,7 +19,23 @@ CLOSE_INTERVAL = 0.5  # seconds until the server notices a shutdown
 
 @dataclass
 class Invocation:
-    """A pending invocation; when `done` is set, it has a `response` or an `error`, or neither if the process ended."""
+    """A pending invocation.
+
+    When `done` is set, the invocation has a `response` or an `error`. It has neither if the process has ended.
+
+    Attributes
+    ----------
+    payload
+        The event, as JSON.
+    arn
+        Function ARN in the request.
+    timeout
+        Time limit in seconds.
+    response
+        The handler's return value, as JSON.
+    error
+        AWS's error document, as JSON.
+    """
 
     payload: bytes
     arn: str
@@ -30,7 +46,7 @@ class Invocation:
     done: threading.Event = field(default_factory=threading.Event)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of the next-invocation response; the deadline counts from now."""
+        """Return the headers of the response that contains this invocation. The time limit starts now."""
         now = time.time()
         root, parent = uuid.uuid4().hex, uuid.uuid4().hex
         return {
@@ -48,11 +64,11 @@ class RuntimeApi:
     Attributes
     ----------
     address
-        `host:port`, for AWS_LAMBDA_RUNTIME_API.
+        Address of the server, `host:port`, for the environment variable AWS_LAMBDA_RUNTIME_API.
     ready
-        Set when the process waits for its first invocation or has failed.
+        Event that is set when the process waits for its first invocation or has failed.
     init_error
-        Error document of a failed initialization.
+        AWS's error document if the initialization has failed, otherwise None.
     """
 
     def __init__(self) -> None:
@@ -66,7 +82,7 @@ class RuntimeApi:
         threading.Thread(target=self._server.serve_forever, args=(CLOSE_INTERVAL,), daemon=True).start()
 
     def submit(self, invocation: Invocation) -> None:
-        """Pass an invocation to the process, which runs one at a time."""
+        """Pass an invocation to the process, which must have completed the previous invocation."""
         self._current = invocation
         self._waiting.put(invocation)
 
@@ -83,12 +99,22 @@ class RuntimeApi:
         self._server.server_close()
 
     def take(self) -> Invocation | None:
-        """Wait for the next invocation and return it; None when the server stops."""
+        """Wait for the next invocation and return it. Return None if the server stops."""
         self.ready.set()
         return self._waiting.get()
 
     def report(self, request_id: str, kind: str, body: bytes) -> None:
-        """Store the result of an invocation, unless it has timed out."""
+        """Store the result of the current invocation. Ignore a report on any other invocation.
+
+        Parameters
+        ----------
+        request_id
+            ID of the invocation.
+        kind
+            `response` or `error`.
+        body
+            The handler's return value or AWS's error document, as JSON.
+        """
         invocation = self._current
         if invocation is None or invocation.request_id != request_id:
             return
@@ -127,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = self.path.removeprefix(PREFIX).split("/")
-        # respond first, so that the process waits at `next` before its environment is reused
+        # respond first, so that the process requests the next invocation before the environment is reused
         self._respond(HTTPStatus.ACCEPTED, b'{"status":"OK"}', {"Content-Type": "application/json"})
         if parts == ["init", "error"]:
             self.server.api.fail_init(body)

@@ -1,4 +1,4 @@
-"""Settings of functions and event source mappings that Terraform writes and moto does not store or update."""
+"""Settings of functions and event source mappings that Terraform sets, but moto does not store or update."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from sagelocal.core.patching import add, replace
 
 
 def install() -> None:
-    """Store dead-letter targets, log settings and the function ARN of an event source mapping."""
+    """Patch moto to store dead-letter targets, log settings and the function ARN of an event source mapping."""
     _store_settings()
     _store_mapped_arn()
-    # moto deep-copies a function when it publishes a version, including all logs. Without this patch the version has
-    # its own copy of the logs, and the copy fails while another thread writes a log event.
+    # When moto publishes a version, it deep-copies the function, including all logs. Without this patch, the version
+    # would have its own copy of the logs, and the copy would fail while another thread writes a log event.
     add(LogsBackend, "__deepcopy__", lambda backend, memo: backend)
 
 
@@ -45,7 +45,7 @@ def _store_settings() -> None:
 
 
 def _set(function: Any, spec: dict[str, Any]) -> None:
-    """Store the dead-letter target and the log settings of a request; only the JSON format has log levels."""
+    """Store a request's dead-letter target and log settings. Only the log format `JSON` has log levels."""
     function.dead_letters = spec.get("DeadLetterConfig")
     config = spec.get("LoggingConfig") or {}
     log_format = config.get("LogFormat", "Text")
@@ -55,7 +55,10 @@ def _set(function: Any, spec: dict[str, Any]) -> None:
 
 
 def _store_mapped_arn() -> None:
-    """Return the function ARN of the request, as AWS does; moto resolves an alias to a version."""
+    """Make event source mappings return the function ARN of the request, as on AWS.
+
+    If the request names an alias, moto would return the ARN of the alias's version.
+    """
 
     def create(mapping: Any, spec: dict[str, Any]) -> None:
         create_original(mapping, spec)

@@ -1,4 +1,4 @@
-"""CloudWatch: evaluation of metric alarms, percentiles, and the operation PutCompositeAlarm."""
+"""CloudWatch: evaluates metric alarms, computes percentiles, and adds the operation PutCompositeAlarm."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from sagelocal.services.cloudwatch.alarms import Alarms
 
 
 def install(emulator: Emulator) -> None:
-    """Evaluate metric alarms, compute percentiles, and store composite alarms, which are not evaluated."""
+    """Install the evaluation of metric alarms, alarm events, percentiles and PutCompositeAlarm into moto.
+
+    Composite alarms are stored, but not evaluated.
+    """
     alarm_events.install()
     percentiles.install()
     alarms = Alarms(emulator)
@@ -20,5 +23,5 @@ def install(emulator: Emulator) -> None:
 
 
 def _put_composite_alarm(request: Any) -> Any:
-    # moto's PutMetricAlarm also reads AlarmRule, and stores composite alarms
+    # moto's PutMetricAlarm also reads the parameter AlarmRule, so it can store composite alarms
     return request.put_metric_alarm()

@@ -1,4 +1,4 @@
-"""CloudWatch's EventBridge events about changes of alarm states.
+"""EventBridge events that CloudWatch sends when an alarm changes its state.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 """
@@ -13,7 +13,7 @@ from sagelocal.services import events
 
 
 def install() -> None:
-    """Send an event whenever an alarm changes its state."""
+    """Send an EventBridge event whenever an alarm changes its state."""
 
     def update_state(alarm: Any, reason: str, reason_data: str, state_value: str) -> None:
         before = _state(alarm)

@@ -1,4 +1,4 @@
-"""Evaluation of metric alarms, once a second, from the published metrics.
+"""Evaluates all metric alarms once a second from the published metrics.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
@@ -22,7 +22,7 @@ from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDat
 from sagelocal.core.emulator import Emulator
 from sagelocal.services.cloudwatch.metric_index import MetricIndex
 
-INTERVAL = 1.0  # seconds
+INTERVAL = 1.0  # seconds between evaluations
 BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -46,11 +46,11 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
 
 
 class UnsupportedAlarmError(Exception):
-    """The emulator cannot evaluate an alarm."""
+    """The emulator does not support the alarm's comparison, statistic or metric math."""
 
 
 class Alarms:
-    """A thread that updates the state of every metric alarm and publishes changes to SNS topics."""
+    """A thread that updates the states of all metric alarms, and publishes changes to the alarms' SNS topics."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -59,7 +59,7 @@ class Alarms:
         threading.Thread(target=self._run, name="alarms", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop the evaluation."""
+        """Stop the evaluation of alarms."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -77,7 +77,7 @@ class Alarms:
                 self._try_update(backend, alarm, index)
 
     def _try_update(self, backend: CloudWatchBackend, alarm: Alarm, index: MetricIndex) -> None:
-        """Update an alarm; an error must not end the thread, which evaluates all alarms."""
+        """Update one alarm. Print an error instead of raising it, because the thread must evaluate the other alarms."""
         try:
             self._update(backend, alarm, index)
         except Exception as error:
@@ -89,7 +89,7 @@ class Alarms:
         try:
             state, reason = evaluate(alarm, index, datetime.now(UTC))
         except UnsupportedAlarmError:
-            return  # only SetAlarmState changes its state
+            return  # only SetAlarmState changes the state of an unsupported alarm
         if state != alarm.state_value:
             before = alarm.state_value
             alarm.update_state(reason, "{}", state)
@@ -116,10 +116,10 @@ class Alarms:
 
 
 def evaluate(alarm: Alarm, index: MetricIndex, now: datetime) -> tuple[str, str]:
-    """Return an alarm's state and the reason.
+    """Return an alarm's new state and the reason for the state.
 
-    Unlike on AWS, periods do not begin at full minutes: the last period ends at `now`, so that an alarm reacts to a
-    data point at once.
+    On AWS, periods begin at full minutes. Here, the last period ends at `now`, so that an alarm reacts to a new data
+    point immediately.
 
     Raises
     ------
@@ -149,13 +149,13 @@ def _period(alarm: Alarm) -> int:
 
 
 def _values(alarm: Alarm, index: MetricIndex, now: datetime) -> list[float | None]:
-    """Return the alarm's value in each period that it evaluates, from the last one backwards."""
+    """Return the alarm's value in each evaluation period, newest first; None for a period without data."""
     ends = [now - timedelta(seconds=_period(alarm) * nth) for nth in range(alarm.evaluation_periods + 1)]
     return [_value(alarm, index, start, end) for end, start in pairwise(ends)]
 
 
 def _value(alarm: Alarm, index: MetricIndex, start: datetime, end: datetime) -> float | None:
-    """Return the alarm's value in one period."""
+    """Return the alarm's value between two times, or None if there is no data."""
     if not alarm.metric_data_queries:
         found = index.find(alarm.namespace, alarm.metric_name, alarm.dimensions, start, end)
         return statistic(found, alarm.statistic or alarm.extended_statistic or "")
@@ -170,16 +170,21 @@ def _value(alarm: Alarm, index: MetricIndex, start: datetime, end: datetime) -> 
 
 
 def statistic(data: Sequence[Any], name: str) -> float | None:
-    """Return a statistic of data points, or None if there are none.
+    """Return a statistic of data points, or None if there are no data points.
 
-    `name` is `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99`.
+    Percentiles ignore data points that are statistic sets, as on AWS.
 
-    Percentiles ignore statistic sets, as on AWS.
+    Parameters
+    ----------
+    data
+        moto's data points of one metric.
+    name
+        `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99`.
 
     Raises
     ------
     UnsupportedAlarmError
-        It is another statistic, such as the trimmed mean `tm99`:
+        `name` is any other statistic, such as the trimmed mean `tm99`:
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
     """
     percentile = PERCENTILE.fullmatch(name)
@@ -207,19 +212,19 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     Parameters
     ----------
     expression
-        Refers to metrics by id.
+        Expression that refers to metrics by their ids, such as `errors / requests`.
     values
         Values by metric id; None for a metric without data.
 
     Returns
     -------
     float or None
-        None if a metric that the result depends on has no data.
+        Value of the expression, or None if the result depends on a metric without data.
 
     Raises
     ------
     UnsupportedAlarmError
-        The expression contains any other operator or function.
+        The expression contains an unsupported operator or function.
     """
 
     def value(node: ast.expr) -> float | None:
@@ -251,14 +256,14 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
 
 
 def _as_set(datum: Any) -> tuple[float, float, float, float]:
-    """Return count, sum, minimum and maximum."""
+    """Return the count, sum, minimum and maximum of a data point, which is a single value or a statistic set."""
     if isinstance(datum, MetricAggregatedDatum):
         return datum.sample_count, datum.sum, datum.min, datum.max
     return 1.0, datum.value, datum.value, datum.value
 
 
 def _message(backend: CloudWatchBackend, alarm: Alarm, before: str) -> dict[str, Any]:
-    """Return the notification of a state change.
+    """Return the SNS message about a state change. `before` is the alarm's previous state.
 
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """

@@ -1,4 +1,4 @@
-"""The data points of each metric by time, so that an alarm reads only those that it needs."""
+"""An index of data points by metric and time, so that an alarm's evaluation reads only the points that it needs."""
 
 from bisect import bisect_right, insort
 from collections import defaultdict
@@ -11,7 +11,7 @@ Metric = tuple[str, str, frozenset[tuple[str | None, str | None]]]  # namespace,
 
 
 class MetricIndex:
-    """Indexes the data points of a list that only grows."""
+    """An index of the data points in a list to which moto only appends."""
 
     def __init__(self, data: Sequence[MetricDatumBase] = ()) -> None:
         self._data: Sequence[MetricDatumBase] = ()
@@ -20,7 +20,10 @@ class MetricIndex:
         self.update(data)
 
     def update(self, data: Sequence[MetricDatumBase]) -> None:
-        """Index the data points that were added since the last call; start again if it is another list."""
+        """Index the data points that were appended since the last call.
+
+        If `data` is not the list object of the last call, replace the index.
+        """
         if data is not self._data:
             self._data, self._indexed, self._by_metric = data, 0, defaultdict(list)
         added = data[self._indexed :]
@@ -37,7 +40,7 @@ class MetricIndex:
 
 
 def time_of(datum: MetricDatumBase) -> datetime:
-    """Return the time of a data point, with its time zone."""
+    """Return a data point's time with a time zone; times without a time zone are in UTC."""
     return datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
 
 

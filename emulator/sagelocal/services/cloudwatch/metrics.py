@@ -1,4 +1,4 @@
-"""Publishes the metrics of emulated services."""
+"""Publishes the CloudWatch metrics of emulated services, such as Lambda's `Invocations`."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,16 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 
 def put(account: str, region: str, namespace: str, dimensions: Mapping[str, str], values: Mapping[str, float]) -> None:
-    """Publish one value of each metric, at the current time and without an HTTP request.
+    """Publish one data point of each metric, with the current time.
 
     Parameters
     ----------
+    account
+        ID of the AWS account.
+    namespace
+        CloudWatch namespace of the metrics, such as `AWS/Lambda`.
+    dimensions
+        Dimension values by dimension name, the same for all metrics.
     values
         Values by metric name.
     """

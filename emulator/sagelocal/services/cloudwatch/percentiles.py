@@ -9,7 +9,7 @@ from sagelocal.services.cloudwatch.alarms import PERCENTILE, statistic
 
 
 def install() -> None:
-    """Compute percentiles."""
+    """Make moto compute percentiles."""
 
     def compute(self: Any, stat: str) -> Any:
         return statistic(self.metric_data, stat) if PERCENTILE.fullmatch(stat) else original(self, stat)

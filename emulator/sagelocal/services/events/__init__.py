@@ -1,4 +1,4 @@
-"""EventBridge: delivers the events of clients, scheduled rules and AWS services to the targets of rules.
+"""EventBridge: delivers events from clients (PutEvents), scheduled rules and AWS services to the targets of rules.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
 """
@@ -11,7 +11,7 @@ __all__ = ["install", "put"]
 
 
 def install(emulator: Emulator) -> None:
-    """Install the delivery of events, the schedules of rules and the test of event patterns into moto."""
+    """Install event delivery, scheduled rules and TestEventPattern into moto."""
     rules.install(emulator)
     patterns.install()
     schedules.install(emulator)

@@ -1,4 +1,4 @@
-"""The input of a target: the whole event, a part of it, a constant, or text from a template.
+"""The input of a rule's target: the whole event, a part of the event, a constant, or a filled-in template.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
@@ -15,7 +15,17 @@ VARIABLE = re.compile(r"<([^<>]+)>")
 
 
 def transform(target: dict[str, Any], event: dict[str, Any], rule: Any) -> str:
-    """Return the input of a target for an event that matches a rule."""
+    """Return the text that a target receives for an event that matches a rule.
+
+    Parameters
+    ----------
+    target
+        Target of the rule, as in PutTargets.
+    event
+        Event in the format that targets receive.
+    rule
+        moto's object for the rule.
+    """
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:
@@ -38,7 +48,7 @@ def _predefined(event: dict[str, Any], rule: Any) -> dict[str, Any]:
 
 
 def _fill(template: str, values: dict[str, Any]) -> str:
-    """Return a template with values for its variables: as escaped text inside a JSON string, and as JSON elsewhere."""
+    """Replace a template's variables with their values: inside a JSON string with escaped text, elsewhere with JSON."""
 
     def replacement(variable: re.Match[str]) -> str:
         if variable[1] not in values:

@@ -1,4 +1,4 @@
-"""TestEventPattern, whose body in moto is empty.
+"""The operation TestEventPattern, which moto declares but does not implement.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
 """
@@ -12,12 +12,13 @@ from moto.events.responses import EventsHandler
 
 from sagelocal.core.patching import replace
 
-# AWS documents `resources` as mandatory too, but LocalStack, whose tests run against AWS, accepts events without it
+# AWS documents `resources` as mandatory too. It is not in this set, because LocalStack, whose tests run against AWS,
+# accepts events without `resources`.
 MANDATORY = {"id", "account", "source", "time", "region", "detail-type"}
 
 
 def install() -> None:
-    """Make TestEventPattern return whether an event matches a pattern, as rules match events."""
+    """Make TestEventPattern return whether an event matches a pattern, with the same matching as for rules."""
     replace(EventsHandler, "test_event_pattern", _test_event_pattern)
 
 
@@ -31,7 +32,7 @@ def _test_event_pattern(request: Any) -> str:
     pattern: Any = EventPattern.load(text)
     try:
         return json.dumps({"Result": pattern.matches_event(event)})
-    except (AttributeError, IndexError, KeyError, TypeError) as error:  # moto validates no filters
+    except (AttributeError, IndexError, KeyError, TypeError) as error:  # moto does not validate filters
         raise InvalidEventPatternException("A filter has an invalid value") from error
 
 

@@ -1,4 +1,4 @@
-"""Matches events with rules, and delivers them to the rules' targets."""
+"""Matches events with rules, and delivers matching events to the rules' targets."""
 
 import copy
 import json
@@ -17,17 +17,17 @@ from sagelocal.core.patching import replace
 from sagelocal.services.events.targets import SERVICES, deliver
 
 RESERVED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
-MOTO_SERVICES = ("logs", "events")  # log groups, event buses, archives and API destinations
+MOTO_SERVICES = ("logs", "events")  # targets that moto supports: log groups, event buses, archives, API destinations
 
 
 def install(emulator: Emulator) -> None:
-    """Make moto deliver events in background threads, and to more kinds of targets."""
+    """Make moto deliver events in background threads, and to types of targets that moto does not support."""
 
-    # not inside `send_to_targets`: two threads could access it at the same time and create it twice
+    # accessed here, not in `send_to_targets`, where two threads could create the cached property at the same time
     deliveries = emulator.deliveries
 
     def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
-        # in moto, a rule with only a schedule would match all events
+        # a rule with only a schedule has no pattern; moto would match it with all events
         if rule.state != "DISABLED" and rule.event_pattern.get_pattern():
             deliveries.run(partial(match, rule, original_event))
 
@@ -39,7 +39,7 @@ def install(emulator: Emulator) -> None:
         others = copy.copy(rule)
         others.targets = [target for target in rule.targets if _service(target) in MOTO_SERVICES]
         if others.targets:
-            original(others, copy.deepcopy(record))  # moto changes the event
+            original(others, copy.deepcopy(record))  # a copy, because moto modifies the event
 
     original = replace(Rule, "send_to_targets", send_to_targets, parameters=("original_event", "transform_input"))
     _reserve_sources()
@@ -60,12 +60,26 @@ def _reserve_sources() -> None:
         entries = [RESERVED if refuse else next(sent) for refuse in reserved]
         return json.dumps({"FailedEntryCount": sum("ErrorCode" in entry for entry in entries), "Entries": entries})
 
-    # not in the backend's method, because event buses forward events of AWS services with that method
+    # patches the response class, because event buses use the backend's `put_events` to forward events of AWS services
     replace(EventsHandler, "put_events", put_events)
 
 
 def put(account: str, region: str, source: str, detail_type: str, resource: str, detail: dict[str, Any]) -> None:
-    """Send an event of an AWS service to the default event bus, in a background thread."""
+    """Send an event of an AWS service to the default event bus. Background threads deliver the event.
+
+    Parameters
+    ----------
+    account
+        ID of the AWS account.
+    source
+        AWS service, such as `aws.s3`.
+    detail_type
+        Type of the event, such as `Object Created`.
+    resource
+        ARN of the resource that the event is about.
+    detail
+        Event's content, whose keys depend on `detail_type`.
+    """
     rules = list(events_backends[account][region].event_buses["default"].rules.values())
     if rules:
         event: Any = record(account, region, source, detail_type, resource, detail)
@@ -76,7 +90,7 @@ def put(account: str, region: str, source: str, detail_type: str, resource: str,
 def record(
     account: str, region: str, source: str, detail_type: str, resource: str, detail: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return an event in the format that moto stores.
+    """Return an event in moto's internal format. The parameters are those of `put`.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
     """
@@ -96,13 +110,13 @@ def record(
 
 
 def public(event: dict[str, Any]) -> dict[str, Any]:
-    """Return an event in the format that targets receive, from moto's format."""
+    """Convert an event from moto's internal format to the format that targets receive."""
     moment = datetime.fromtimestamp(float(event["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {key: value for key, value in {**event, "time": moment}.items() if key != "ingestion-time"}
 
 
 def send(emulator: Emulator, rule: Any, event: dict[str, Any]) -> None:
-    """Deliver an event to the targets of a rule, without a check of the rule's pattern."""
+    """Deliver an event to the targets of a rule, even if the event does not match the rule's pattern."""
     for target in list(rule.targets):
         if _service(target) in SERVICES:
             deliver(emulator, rule, target, event)

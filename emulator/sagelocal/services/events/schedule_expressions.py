@@ -37,18 +37,19 @@ def is_zone(name: str) -> bool:
     """Return whether there is a time zone with this name."""
     try:
         return bool(ZoneInfo(name))
-    except (KeyError, ValueError, OSError):  # unknown, a path outside the database, or one of its folders
+    except (KeyError, ValueError, OSError):  # unknown name, path outside the time zone database, folder of the database
         return False
 
 
-@lru_cache(maxsize=1024)  # schedules are polled
+@lru_cache(maxsize=1024)  # cached, because each schedule is checked several times a second
 def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
-    """Return the next time at which a schedule is due, or None if there is none.
+    """Return the next time at which a schedule is due, or None if it is never due again.
 
     Parameters
     ----------
     expression
-        `at(2026-01-31T12:00:00)`, `rate(5 minutes)` or `cron(0 8 ? * MON-FRI *)`. Invalid expressions are never due.
+        Schedule expression: `at(2026-01-31T12:00:00)`, `rate(5 minutes)` or `cron(0 8 ? * MON-FRI *)`. A schedule with
+        an invalid expression is never due.
     zone
         Time zone of an `at` or `cron` expression.
     after
@@ -80,7 +81,7 @@ class _Cron:
     years: list[int]
 
     def moments(self, start: datetime) -> Iterator[datetime]:
-        """Yield all local times from the start of a day on."""
+        """Yield, in order, all matching local times on or after the day of `start`."""
         for year, month in product(self.years, self.months):
             if (year, month) < (start.year, start.month):
                 continue
@@ -97,7 +98,7 @@ def _parse_cron(expression: str) -> _Cron | None:
     Raises
     ------
     ValueError
-        A field is invalid, or not exactly one of the day fields is `?`.
+        A field is invalid, or `?` is in both or in neither of the fields day-of-month and day-of-week.
     """
     found = CRON.fullmatch(expression)
     if not found:
@@ -119,7 +120,7 @@ def _parse_cron(expression: str) -> _Cron | None:
 
 
 def _values(text: str, allowed: range, names: tuple[str, ...] = ()) -> list[int]:
-    """Return the values of a field such as `*`, `5`, `0/15`, `MON-FRI` or `1,15`, sorted."""
+    """Return the sorted values that a field such as `*`, `5`, `0/15`, `MON-FRI` or `1,15` contains."""
     found: set[int] = set()
     for part in text.split(","):
         span, _, step = part.partition("/")
@@ -144,7 +145,7 @@ def _month(year: int, month: int) -> list[date]:
 
 
 def _is_day(text: str, day: date) -> bool:
-    """Return whether the field day-of-month, such as `?`, `L`, `15W` or `1-7`, contains a day."""
+    """Return whether a day-of-month field, such as `?`, `L`, `15W` or `1-7`, matches a date."""
     month = _month(day.year, day.month)
     if text == "?":
         return True
@@ -159,7 +160,7 @@ def _is_day(text: str, day: date) -> bool:
 
 
 def _is_weekday(text: str, day: date) -> bool:
-    """Return whether the field day-of-week, such as `?`, `MON-FRI`, `6L` or `6#3`, contains a day."""
+    """Return whether a day-of-week field, such as `?`, `MON-FRI`, `6L` or `6#3`, matches a date."""
     weekday = day.isoweekday() % 7 + 1  # 1 is Sunday
     if text == "?":
         return True

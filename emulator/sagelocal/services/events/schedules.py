@@ -1,4 +1,4 @@
-"""Scheduled rules: sends an event to a rule's targets whenever the rule is due.
+"""Scheduled rules: sends an event to a rule's targets whenever the rule's schedule is due.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
 """
@@ -17,9 +17,11 @@ from sagelocal.core.patching import replace
 from sagelocal.services.events.rules import public, record, send
 from sagelocal.services.events.schedule_expressions import is_valid, next_time
 
-POLL_INTERVAL = 0.2  # seconds
-LastTimes = WeakKeyDictionary[Rule, datetime]  # an updated rule is a new object
-# Unlike schedules, rules have no `at` expressions, and the unit must be singular for 1 and plural otherwise:
+POLL_INTERVAL = 0.2  # seconds between checks for rules that are due
+# The time at which each rule was last due or first found. An updated rule is a new object, so its interval restarts.
+LastTimes = WeakKeyDictionary[Rule, datetime]
+# Unlike EventBridge Scheduler, rules accept no `at` expressions. The unit of a rate must be singular after 1 and plural
+# after other numbers:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rate-expressions.html
 UNSUPPORTED = re.compile(r"at\(|rate\((1 \w+s|(?!1 )\d+ (minute|hour|day))\)")
 PUT_RULE = (
@@ -29,7 +31,7 @@ PUT_RULE = (
 
 
 def install(emulator: Emulator) -> None:
-    """Check schedule expressions, and send the events of scheduled rules until the emulator stops."""
+    """Make PutRule validate schedule expressions, and send the events of scheduled rules until the emulator stops."""
     stopped = threading.Event()
     _check_expressions()
     threading.Thread(target=_watch, args=(emulator, stopped), name="scheduled rules", daemon=True).start()
@@ -47,7 +49,10 @@ def _check_expressions() -> None:
 
 
 def take_due(rules: list[Rule], last_times: LastTimes, now: datetime) -> list[Rule]:
-    """Return the enabled rules that are due, and update `last_times`; the interval of a new rule begins now."""
+    """Return the enabled rules that are due, and update `last_times`.
+
+    The interval of a rule that is not in `last_times` begins at `now`.
+    """
     found = []
     for rule in rules:
         due = next_time(rule.scheduled_expression or "", "UTC", last_times.setdefault(rule, now))
@@ -59,7 +64,7 @@ def take_due(rules: list[Rule], last_times: LastTimes, now: datetime) -> list[Ru
 
 
 def scheduled_event(rule: Rule) -> dict[str, Any]:
-    """Return the event of a scheduled rule."""
+    """Return the event that a scheduled rule sends to its targets."""
     return public(record(rule.account_id, rule.region_name, "aws.events", "Scheduled Event", rule.arn, {}))
 
 

@@ -31,7 +31,19 @@ NOT_IMPLEMENTED = 501
 
 
 def deliver(emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:
-    """Call a target in another thread until it succeeds or the retry policy of the target ends."""
+    """Call a target in a background thread, with the retries that the target's retry policy allows.
+
+    If no call succeeds, send the event to the target's dead-letter queue.
+
+    Parameters
+    ----------
+    rule
+        moto's object for the rule.
+    target
+        Target of the rule, as in PutTargets. Its service must be in `SERVICES`.
+    event
+        Event in the format that targets receive.
+    """
     call = SERVICES[target["Arn"].split(":")[2]]
     # AWS does not document the execution's name: https://github.com/localstack/localstack/pull/11427
     name = f"{event['id']}_{uuid.uuid4()}"
@@ -45,7 +57,7 @@ def deliver(emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[s
 
 
 def is_retriable(error: Exception) -> bool:
-    """Return whether EventBridge would retry: not if the target does not exist or rejects the input."""
+    """Return whether EventBridge retries after an error: not if the target does not exist or rejects the input."""
     if isinstance(error, ServiceException):
         return False
     if not isinstance(error, ClientError):
@@ -55,7 +67,7 @@ def is_retriable(error: Exception) -> bool:
 
 
 def error_code(error: Exception) -> str:
-    """Return the ERROR_CODE that a dead letter has for an exception."""
+    """Return the value of a dead-letter message's attribute ERROR_CODE for an exception."""
     if not isinstance(error, ClientError | ServiceException):
         return "SDK_CLIENT_ERROR"
     code = error.code if isinstance(error, ServiceException) else error.response["Error"]["Code"]
@@ -83,7 +95,7 @@ def _publish(emulator: Emulator, target: dict[str, Any], text: str, name: str) -
 def _send_message(emulator: Emulator, target: dict[str, Any], text: str, name: str) -> None:
     _, _, _, region, account, queue = target["Arn"].split(":")
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
-    # calls moto directly, because an HTTP request takes most of the time of a delivery to a queue
+    # calls moto directly, because an HTTP request would take longer than the rest of the delivery
     sqs_backends[account][region].send_message(queue, text, group_id=group)
 
 
@@ -109,7 +121,7 @@ def _region(target: dict[str, Any]) -> str:
 def _report(
     emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[str, Any], failure: Failure | None
 ) -> None:
-    """Count a failed delivery, and send the event to the dead-letter queue."""
+    """Publish the metrics of a failed delivery, and send the event to the dead-letter queue; do nothing on success."""
     if failure is None:
         return
     _count(rule, "FailedInvocations")

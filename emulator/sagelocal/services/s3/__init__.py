@@ -1,11 +1,11 @@
-"""S3: events, access logs, listings, and fixes of bucket policies and the deletion of delete markers."""
+"""S3: event notifications, access logs, listings of objects and versions, and fixes of moto's defects."""
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.services.s3 import access_logs, events, fixes, listings
 
 
 def install(emulator: Emulator) -> None:
-    """Install the events, the access logs, the listings and the fixes into moto."""
+    """Install event notifications, access logs, listings and fixes into moto."""
     fixes.install()
     listings.install()
     access_logs.install()

@@ -1,6 +1,7 @@
-"""Server access logs: writes many records into one object, because moto writes an object for each request.
+"""Server access logs: writes the records of many requests into one object. moto writes an object for each request.
 
-AWS delivers logs on a best-effort basis, most records within hours, so the emulator may hold records back:
+AWS delivers logs on a best-effort basis, most records within hours. The emulator may therefore delay records until it
+has enough for an object:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html
 """
 
@@ -15,19 +16,19 @@ from moto.s3.models import S3Backend
 
 from sagelocal.core.patching import replace
 
-RECORDS = 1000  # number of records in an object
+RECORDS = 1000  # number of records in each object with access logs
 
 _lock = threading.Lock()
-_waiting: dict[tuple[str, str, str], list[str]] = defaultdict(list)  # by account, target bucket and prefix
+_waiting: dict[tuple[str, str, str], list[str]] = defaultdict(list)  # by account, target bucket and target prefix
 
 
 def install() -> None:
-    """Replace moto's delivery of access logs."""
+    """Replace moto's delivery of access logs, which writes an object for each request."""
     replace(S3Backend, "log_incoming_request", log_request, parameters=("request", "bucket_name"))
 
 
 def log_request(self: Any, request: Any, bucket_name: str) -> None:
-    """Add a record of a request to a bucket with access logging, and deliver each `RECORDS` records as an object."""
+    """Log a request if its bucket has access logging. Write an object whenever `RECORDS` records are waiting."""
     bucket = self.buckets.get(bucket_name)
     if bucket is None or not bucket.logging:
         return
@@ -45,7 +46,7 @@ def log_request(self: Any, request: Any, bucket_name: str) -> None:
 
 
 def record(request: Any, bucket_name: str, owner: str, now: datetime.datetime) -> str:
-    """Return a line of an access log, with a dash for fields that are unknown before the response.
+    """Return a request's line in the access log. Fields that are unknown before the response contain a dash.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
     """

@@ -1,4 +1,4 @@
-"""S3 events: notifications to functions, queues and topics, and events for EventBridge.
+"""S3 events: notifications to Lambda functions, SQS queues and SNS topics, and EventBridge events.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -29,10 +29,10 @@ from sagelocal.core.patching import replace
 from sagelocal.services import events
 from sagelocal.services.events.targets import SERVICES
 
-ADDRESS = "127.0.0.1"  # the emulator listens on no other
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html: version 2.1 for most events
+ADDRESS = "127.0.0.1"  # source IP address of all requests, because the emulator listens only on this address
+# Record versions: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 VERSION, TAGGING_VERSION = "2.1", "2.3"
-EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"  # of a delete marker
+EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"  # ETag of a delete marker
 REASONS = {
     S3NotificationEvent.OBJECT_CREATED_PUT_EVENT: "PutObject",
     S3NotificationEvent.OBJECT_CREATED_POST_EVENT: "POST Object",
@@ -45,7 +45,7 @@ DELETIONS = {
     S3NotificationEvent.OBJECT_REMOVED_DELETE_EVENT: "Permanently Deleted",
     S3NotificationEvent.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT: "Delete Marker Created",
 }
-# The operations that change the versions of a key
+# The methods of moto's S3 backend that change the versions of a key, with their parameters
 CHANGES = {
     "put_object": (
         *("bucket_name", "key_name", "value", "storage", "etag", "multipart", "encryption", "kms_key_id"),
@@ -67,7 +67,17 @@ _lock = threading.RLock()
 
 @dataclass
 class _Request:
-    """The current S3 request of a thread, and the events to send after its response has been created."""
+    """The S3 request that a thread handles, and the events to send after the response has been created.
+
+    Attributes
+    ----------
+    operation
+        Function that returns the name of the S3 operation, such as `PutObjectTagging`.
+    id
+        Request ID, which the response and the events contain.
+    events
+        Functions, each of which sends an event.
+    """
 
     operation: Callable[[], str]
     id: str = field(default_factory=lambda: secrets.token_hex(8).upper())
@@ -113,12 +123,22 @@ def install(emulator: Emulator) -> None:
 
 
 def sequencer() -> str:
-    """Return a hexadecimal number that is greater than those of all earlier events."""
+    """Return a hexadecimal number that is greater than the sequencers of all earlier events."""
     return f"{next(_numbers):018X}"
 
 
 def _serialize(name: str, parameters: tuple[str, ...]) -> None:
-    """Let one thread at a time call a method: sequencers follow the order of versions, and moto loses no version."""
+    """Allow only one thread at a time to call methods of moto's backend that change versions.
+
+    Otherwise moto could lose a version, and the order of sequencers could differ from the order of versions.
+
+    Parameters
+    ----------
+    name
+        Name of the method.
+    parameters
+        Names of the method's parameters, for the check by `replace`.
+    """
 
     def change(backend: Any, *arguments: Any, **named: Any) -> Any:
         with _lock:
@@ -128,7 +148,7 @@ def _serialize(name: str, parameters: tuple[str, ...]) -> None:
 
 
 def _hold_conditions(name: str, parameters: tuple[str, ...]) -> None:
-    """Let no other write come between the check of a request's condition and its write."""
+    """Prevent other writes between the check of a request's condition (`If-Match`, `If-None-Match`) and its write."""
 
     def respond(response: Any, *arguments: Any, **named: Any) -> Any:
         is_conditional = any(header in response.headers for header in ("If-Match", "If-None-Match"))
@@ -139,7 +159,10 @@ def _hold_conditions(name: str, parameters: tuple[str, ...]) -> None:
 
 
 def _send_after_response(name: str) -> None:
-    """Send events after the response is created, because moto sends them before it stores an object's metadata."""
+    """Send events after the response has been created.
+
+    moto sends them too early, before it stores an object's metadata.
+    """
 
     def respond(response: Any, request: Any, full_url: str, headers: Any) -> Any:
         current = _Request(lambda: str(response.data.get("Action")))
@@ -158,10 +181,10 @@ def _send_after_response(name: str) -> None:
 
 
 def _is_spurious(event_name: S3NotificationEvent, key: Any) -> bool:
-    """Return whether an event of moto must be dropped, because AWS does not send it.
+    """Return whether an event that moto sends must be dropped.
 
-    moto sends tagging events for new objects, and PutObject events for multipart uploads. It sends events for few
-    deletions, so this module sends the events for all deletions.
+    Unlike AWS, moto sends tagging events for new objects, and PutObject events for multipart uploads. Its events for
+    deletions are dropped too: moto sends them for only some deletions, so this module sends them for all deletions.
     """
     if event_name in DELETIONS or isinstance(key, FakeDeleteMarker):
         return True
@@ -172,7 +195,10 @@ def _is_spurious(event_name: S3NotificationEvent, key: Any) -> bool:
 
 
 def _object(event_name: S3NotificationEvent, key: Any) -> dict[str, Any]:
-    """Return the size, ETag and version of an object, with the field names of EventBridge."""
+    """Return the size, ETag and version ID of an object, with the field names of EventBridge events.
+
+    The version ID is absent if the bucket is not versioned.
+    """
     described: dict[str, Any] = {"size": key.size, "etag": key.etag.replace('"', "")}
     return described if key.version_id == "null" else {**described, "version-id": key.version_id}
 
@@ -180,7 +206,15 @@ def _object(event_name: S3NotificationEvent, key: Any) -> dict[str, Any]:
 def _send(
     emulator: Emulator, bucket: Any, event_name: S3NotificationEvent, key: str, described: dict[str, Any]
 ) -> None:
-    """Send an event with the object's current description."""
+    """Send an event to the targets in the bucket's notification configuration, after the response of the request.
+
+    Parameters
+    ----------
+    key
+        Key of the object, not URL-encoded.
+    described
+        Size, ETag and version ID of the object, as far as the event contains them.
+    """
     if event_name in REASONS:
         described = {**described, "sequencer": sequencer()}
     request, configuration = _request.get(None) or _Request(str), bucket.notification_configuration
@@ -195,11 +229,12 @@ def _send(
             record["s3"]["configurationId"] = each.id
             call = partial(_notify, emulator, each.arn, json.dumps({"Records": [record]}))
             request.events.append(partial(emulator.deliveries.run, call))
-    if _request.get(None) is None:  # no request: the emulator itself stores or deletes an object
+    if _request.get(None) is None:  # the emulator itself stores or deletes an object, so there is no response
         request.send()
 
 
 def _notify(emulator: Emulator, arn: str, text: str) -> None:
+    """Send a notification to the Lambda function, SQS queue or SNS topic with this ARN."""
     service = arn.split(":")[2]
     if service == "sns":
         client = emulator.client("sns", arn.split(":")[3])
@@ -211,7 +246,7 @@ def _notify(emulator: Emulator, arn: str, text: str) -> None:
 def _detail(
     bucket: Any, event_name: S3NotificationEvent, key: str, described: dict[str, Any], request_id: str
 ) -> dict[str, Any]:
-    """Return the `detail` of an event for EventBridge, in which the object key is not URL-encoded."""
+    """Return the `detail` of an EventBridge event, in which the object key is not URL-encoded."""
     detail = {
         "version": "0",
         "bucket": {"name": bucket.name},
@@ -230,7 +265,7 @@ def _detail(
 def _record(
     bucket: Any, event_name: S3NotificationEvent, key: str, described: dict[str, Any], request_id: str
 ) -> dict[str, Any]:
-    """Return the record of a notification, in which the object key is URL-encoded."""
+    """Return the record in a notification, in which the object key is URL-encoded."""
     names = {"size": "size", "etag": "eTag", "version-id": "versionId", "sequencer": "sequencer"}
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     is_created_or_removed = event_name in REASONS

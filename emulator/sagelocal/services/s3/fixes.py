@@ -1,4 +1,4 @@
-"""Fixes of bucket policies, notification configurations, the keys of objects and the deletion of delete markers."""
+"""Fixes of moto's bucket policies, notification configurations, object keys and deletion of delete markers."""
 
 import functools
 import json
@@ -15,9 +15,9 @@ from moto.s3.responses import S3Response
 
 from sagelocal.core.patching import add, replace
 
-# The fields that S3 encodes for a listing with `encoding-type=url`, and that moto does not:
+# Response fields of each listing that S3 URL-encodes if the request has `encoding-type=url`, but moto does not:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html#API_ListObjectVersions_ResponseElements
-# Terraform's provider lists a bucket's versions like this to empty it, and decodes each key.
+# To empty a bucket, Terraform's provider lists the versions with `encoding-type=url`, and decodes each key.
 UNENCODED = {
     "list_objects": ("Delimiter", "NextMarker", "Prefix", "CommonPrefixes"),
     "list_objects_v2": ("Delimiter", "StartAfter"),
@@ -38,7 +38,7 @@ def install() -> None:
     _route_line_breaks()
     _cache_bucket_style()
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
-    # moto calls `dispose` on every version that it deletes, but delete markers do not have it
+    # moto calls the method `dispose` of every version that it deletes, but delete markers do not have this method
     add(FakeDeleteMarker, "dispose", lambda marker: None)
     _show_eventbridge()
     for operation, names in UNENCODED.items():
@@ -46,10 +46,10 @@ def install() -> None:
 
 
 def _route_line_breaks() -> None:
-    """Route requests whose key contains a line break, which `.` does not match in moto's patterns."""
+    """Make moto route requests whose key contains a line break. The `.` in moto's URL patterns does not match it."""
 
     def url_module(backend: Any) -> Any:
-        module = original(backend)  # loaded again by each access
+        module = original(backend)
         paths = {
             re.sub(r"(<key_name>/?)\.", r"\1[\\s\\S]", path): handler for path, handler in module.url_paths.items()
         }
@@ -59,9 +59,9 @@ def _route_line_breaks() -> None:
 
 
 def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:
-    """Evaluate a bucket policy without its statements that have a condition.
+    """Evaluate a bucket policy, but ignore the statements that have a condition.
 
-    moto treats every condition as met, so "deny unless TLS" would deny every request.
+    moto treats every condition as met, so a statement that denies requests without TLS would deny every request.
     """
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
@@ -72,7 +72,7 @@ def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult
 
 
 def _show_eventbridge() -> None:
-    """Make GetBucketNotificationConfiguration return EventBridgeConfiguration, which moto applies but omits."""
+    """Make GetBucketNotificationConfiguration return the field EventBridgeConfiguration, which moto omits."""
 
     def get_bucket_notification(request: Any) -> Any:
         configuration = request.backend.get_bucket_notification_configuration(request.bucket_name)
@@ -84,7 +84,7 @@ def _show_eventbridge() -> None:
 
 
 def _encode_keys(operation: str, names: tuple[str, ...]) -> None:
-    """Encode fields of a listing if the request has `encoding-type=url`."""
+    """URL-encode the named fields of a listing operation's response if the request has `encoding-type=url`."""
 
     def listing(request: Any) -> Any:
         if request.querystring.get("encoding-type") == ["url"]:
@@ -95,7 +95,10 @@ def _encode_keys(operation: str, names: tuple[str, ...]) -> None:
 
 
 def _encoded(result: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the named fields of a listing with encoded keys; a field is a string, or a list of objects or prefixes."""
+    """Return the named fields of a listing that are not empty, URL-encoded.
+
+    A field is a string, a list of objects or versions (whose `Key` is encoded) or a list of prefixes.
+    """
     return {name: _encode(result[name]) for name in names if result.get(name)}
 
 
@@ -106,7 +109,10 @@ def _encode(value: Any) -> Any:
 
 
 def _change_result(request: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change the result of this request, unless it is an error, before moto serializes it."""
+    """Register a change of this request's result, which is made before moto serializes the result.
+
+    Errors are not changed.
+    """
     serialized = request.serialized
 
     def serialize(response: ActionResult) -> Any:
@@ -116,7 +122,7 @@ def _change_result(request: Any, change: Callable[[dict[str, Any]], dict[str, An
 
 
 def _cache_bucket_style() -> None:
-    """Decide once for each host whether its first label is a bucket; moto applies its patterns 5 times per request."""
+    """Cache for each host whether its first label is a bucket name, because moto evaluates this 5 times per request."""
 
     @functools.lru_cache
     def is_subdomain(host: str) -> bool:

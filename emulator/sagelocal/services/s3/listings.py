@@ -1,8 +1,8 @@
-"""List objects and object versions.
+"""Listings of objects and of object versions, which replace moto's.
 
-For each page of versions, moto copies all versions of the bucket, and it starts the page after a version that must
-still exist. A client that deletes each page before it requests the next one, as Terraform does to empty a bucket, would
-miss the remaining versions.
+For each page of versions, moto copies all versions of the bucket, and finds the start of the page only if the last
+version of the previous page still exists. A client that deletes each page of versions before it requests the next page,
+as Terraform does to empty a bucket, would miss the remaining versions.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, FakeTableStora
 
 from sagelocal.core.patching import replace
 
-# The name of a key with one of its versions, or a common prefix without a version
+# A key and one of its versions, or a common prefix and None
 Entry = tuple[str, FakeKey | FakeDeleteMarker | None]
 
 
@@ -34,7 +34,10 @@ def _list_object_versions(
     prefix: str = "",
     version_id_marker: str | None = None,
 ) -> tuple[list[FakeKey], list[str], list[FakeDeleteMarker], str | None, str | None]:
-    """Return a page: object versions, common prefixes, delete markers, and the markers of the next page."""
+    """Return one page of versions: object versions, common prefixes, delete markers, and the next page's two markers.
+
+    The markers are the key and the version ID of the page's last entry, or None if there is no further page.
+    """
     entries = _entries(self.get_bucket(bucket_name), prefix, delimiter, key_marker or "", version_id_marker)
     page = list(islice(entries, max_keys))
     versions = [version for _, version in page if isinstance(version, FakeKey)]
@@ -49,7 +52,7 @@ def _list_object_versions(
 def _entries(
     bucket: FakeBucket, prefix: str, delimiter: str | None, key_marker: str, version_id_marker: str | None
 ) -> Iterator[Entry]:
-    """Yield the entries after the markers, in the order of S3: by key, the newest version of a key first.
+    """Yield the entries after the markers in S3's order: by key, and the versions of a key from newest to oldest.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/list-obj-version-enabled-bucket.html
     """
@@ -74,7 +77,7 @@ def _version_id(version: FakeKey | FakeDeleteMarker) -> str:
 
 
 def _hide_delete_markers() -> None:
-    """Hide deleted objects from listings, because moto lists the common prefix of objects that are all deleted."""
+    """Exclude delete markers from object listings, so that a prefix with only deleted objects is not listed."""
 
     def list_objects(
         self: S3Backend,

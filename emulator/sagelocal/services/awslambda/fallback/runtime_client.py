@@ -1,7 +1,7 @@
-"""A substitute for awslambdaric's C extension of this name, for platforms whose wheels do not have it (macOS).
+"""A substitute for awslambdaric's C extension `runtime_client`, which awslambdaric's wheels for macOS do not contain.
 
-It has the four functions that awslambdaric calls, and keeps one connection. Standard library only, because it runs in
-the process of the function.
+The module has the four functions that awslambdaric calls, and sends all requests on one connection. It imports only the
+standard library, because it runs in the process of the function.
 """
 
 import http.client
@@ -37,7 +37,7 @@ def post_invocation_result(
 
 
 def post_error(invoke_id: str, data: str, xray_fault: str = "", invocation_id: str | None = None) -> None:
-    """Send the error that the handler raised."""
+    """Send the error document of an exception that the handler raised."""
     headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": "Unhandled"}
     _request("POST", f"{RUNTIME}/{invoke_id}/error", data.encode(), headers)
 
