@@ -282,7 +282,7 @@ def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:
         (
             records(draw(20, 3)),
             "too_few_images",
-            "20 different images in the window and 80 in the baseline: no decision with",
+            "20 different images in the window and 80 in the baseline: the test needs",
         ),
     ],
 )
