@@ -21,11 +21,8 @@ RECENT = 20  # number of latest jobs that are searched for a job with the same f
 FINGERPRINT = "SCONES_FINGERPRINT"  # environment variable of a job that contains its fingerprint
 MAX_SECONDS = 3600  # training time after which SageMaker stops a job, so that its cost is limited
 MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # limit of the training time plus the waiting time for spot instances
-REFUSALS = (
-    ClientError,
-    ParamValidationError,
-    ValidationError,
-)  # raised by SageMaker, boto3 and the SageMaker SDK if a request is invalid
+# exceptions that boto3 and the SageMaker SDK raise if a request is invalid or rejected
+REFUSALS = (ClientError, ParamValidationError, ValidationError)
 
 
 class LaunchError(OperatorError):

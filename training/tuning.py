@@ -57,8 +57,8 @@ def plan_search(request: TrainingRequest, fixed: Mapping[str, str], *, jobs: int
     ranges = [each for each in request.algorithm.ranges(request.hyperparameters) if each.name not in fixed]
     if not ranges:
         raise OperatorError(
-            f"there is nothing to tune: SET fixes {', '.join(fixed)}, which includes every hyperparameter that a search "
-            "can vary: remove one of these from SET"
+            f"there is nothing to tune: SET fixes {', '.join(fixed)}, so a search has no hyperparameter left to "
+            "vary: remove one of them from SET"
         )
     return Search(tuple(ranges), jobs, parallel)
 
