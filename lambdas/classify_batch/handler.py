@@ -30,7 +30,7 @@ MAX_IMAGES = 256  # maximum images per request: the model's limit in training/co
 # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
 MAX_REQUEST_BYTES = 4_000_000
 THREADS = 16  # objects that are read at the same time; more would need more memory
-# Error codes of S3 after which a retry may succeed:
+# Error codes of S3 after which a retry may succeed, although their HTTP status may be 400:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
 UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP status codes

@@ -27,6 +27,9 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 MAX_BYTES = 5 * 2**20  # maximum size of an image: the model's limit in training/container/classifier/images.py
+# Error codes of S3 after which a retry may succeed, although their HTTP status may be 400:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
 
 # A larger image could exceed the limit of 262,144 bytes for a state's output, because base64 turns 3 bytes into 4, and
 # the output has other fields too:
@@ -115,10 +118,10 @@ def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]
             raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
         return response["Body"].read() if size <= limit else b"", response.get("VersionId")
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
         if isinstance(error, ClientError):
-            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"):
+            code = error.response["Error"]["Code"]
+            if code in ("NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"):
                 raise ImageMissingError(f"{uri} does not exist") from error
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500 and code not in TRANSIENT:
                 raise
         raise StorageUnavailableError(f"S3 cannot return {uri}: {error}") from error

@@ -1,3 +1,5 @@
+"""AWS errors, the default region, and checks of the endpoint and of the credentials files."""
+
 import socket
 from pathlib import Path
 
@@ -15,14 +17,14 @@ from common.aws import default_region, error_code, is_not_found, unreachable_end
         pytest.param("AccessDeniedException", "Could not find a policy that allows it", False, id="denied"),
     ],
 )
-def test_missing_resources_are_distinguished_from_other_errors(code: str, message: str, expected: bool) -> None:
+def test_is_not_found_is_true_only_for_a_missing_resource(code: str, message: str, expected: bool) -> None:
     error = ClientError({"Error": {"Code": code, "Message": message}}, "DescribeEndpoint")
 
     assert error_code(error) == code
     assert is_not_found(error) is expected
 
 
-def test_default_region_is_the_environments_or_us_east_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_region_is_that_of_the_environment_variable_or_us_east_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert default_region() == "eu-west-1"
@@ -32,22 +34,22 @@ def test_default_region_is_the_environments_or_us_east_1(monkeypatch: pytest.Mon
     assert default_region() == "us-east-1"
 
 
-def test_endpoint_at_which_nothing_listens_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+def test_endpoint_url_without_a_server_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a server at the URL in AWS_ENDPOINT_URL
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         assert unreachable_endpoint() is None
 
-    # WHEN the server has ended, THEN
+    # WHEN the server has ended / THEN
     assert unreachable_endpoint() == url
 
-    # WHEN AWS itself is used, THEN
+    # WHEN no endpoint URL is set / THEN
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert unreachable_endpoint() is None
 
 
-def test_unreadable_credentials_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_file_that_cannot_be_read_is_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     credentials = tmp_path / "credentials"
     credentials.touch()
@@ -55,7 +57,7 @@ def test_unreadable_credentials_are_found(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "missing"))
     assert unreadable_files() == []
 
-    # WHEN (root may read every file)
+    # WHEN the process may not read the file (replaced by a fake, because root may read every file)
     monkeypatch.setattr("os.access", lambda path, mode: False)
 
     # THEN

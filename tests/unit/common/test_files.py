@@ -1,3 +1,5 @@
+"""The files in which commands write their results: reading, replacing and keeping them."""
+
 from pathlib import Path
 
 import pytest
@@ -5,15 +7,15 @@ import pytest
 from common.files import RESULT_FILES, NoResultError, StepMissingError, noted_in, read_result, write_json
 
 
-def test_written_json_is_read_back(tmp_path: Path) -> None:
+def test_written_result_can_be_read(tmp_path: Path) -> None:
     write_json(tmp_path / "run.json", {"key": [1, 2]})
 
     assert read_result(tmp_path, "run", {"key"}) == {"key": [1, 2]}
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-@pytest.mark.parametrize("content", [None, "not JSON"], ids=["missing", "broken"])
-def test_error_names_the_target_that_writes_a_missing_or_broken_file(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize("content", [None, "not JSON"], ids=["missing", "invalid"])
+def test_error_for_a_missing_or_invalid_file_names_the_make_target(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "dev" / "run.json"
     path.parent.mkdir()
     if content:
@@ -23,12 +25,12 @@ def test_error_names_the_target_that_writes_a_missing_or_broken_file(tmp_path: P
         read_result(path.parent, "run", ())
 
 
-def test_a_command_without_a_result_replaces_the_earlier_one_by_the_reason(tmp_path: Path) -> None:
-    # GIVEN
+def test_reason_for_a_missing_result_replaces_the_earlier_result(tmp_path: Path) -> None:
+    # GIVEN the result of an earlier command
     path = tmp_path / RESULT_FILES["monitor"]
     write_json(path, {"records": 5})
 
-    # WHEN
+    # WHEN a command ends without a result
     with pytest.raises(NoResultError), noted_in(path):
         raise NoResultError("no captured records")
 
@@ -37,12 +39,12 @@ def test_a_command_without_a_result_replaces_the_earlier_one_by_the_reason(tmp_p
         read_result(tmp_path, "monitor", {"records"})
 
 
-def test_an_error_of_another_kind_keeps_the_earlier_result(tmp_path: Path) -> None:
-    # GIVEN
+def test_other_errors_keep_the_earlier_result(tmp_path: Path) -> None:
+    # GIVEN the result of an earlier command
     path = tmp_path / RESULT_FILES["monitor"]
     write_json(path, {"records": 5})
 
-    # WHEN
+    # WHEN a command fails because an earlier step is missing
     with pytest.raises(StepMissingError), noted_in(path):
         raise StepMissingError("no model")
 

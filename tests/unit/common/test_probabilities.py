@@ -1,4 +1,4 @@
-"""Which values are probabilities."""
+"""`is_probability` accepts only numbers from 0 to 1."""
 
 import math
 
@@ -20,5 +20,5 @@ def test_numbers_from_0_to_1_are_probabilities(value: float) -> None:
         pytest.param(-(10**400), id="huge negative"),
     ],
 )
-def test_other_values_are_not(value: object) -> None:
+def test_numbers_out_of_range_and_other_types_are_not_probabilities(value: object) -> None:
     assert not is_probability(value)

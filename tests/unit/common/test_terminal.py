@@ -1,3 +1,5 @@
+"""Ctrl-C in a terminal in which make runs a command."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -5,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-# Runs a command in a terminal, presses Ctrl-C when the command is ready, and prints how the command ended
+# runs a command in a terminal, sends Ctrl-C when the command is ready, and prints the command's exit status
 TERMINAL = """
 import os, pty, sys
 process, terminal = pty.fork()
@@ -27,14 +29,14 @@ import contextlib, time
 from common.terminal import own_interrupts
 with {context}, contextlib.suppress(KeyboardInterrupt):
     print("ready", flush=True)
-    for _ in range(600):  # Python handles a signal that arrives just before a sleep only after that sleep
+    for _ in range(600):  # short sleeps, because a signal just before a sleep is handled only after the sleep
         time.sleep(0.1)
 """
 
 
 @pytest.mark.parametrize(("context", "status"), [("own_interrupts()", 0), ("contextlib.nullcontext()", -2)])
-def test_ctrl_c_does_not_reach_make(tmp_path: Path, context: str, status: int) -> None:
-    # GIVEN a target whose command ends well when it is interrupted
+def test_ctrl_c_ends_make_only_if_the_command_does_not_handle_it(tmp_path: Path, context: str, status: int) -> None:
+    # GIVEN a make target whose command exits with status 0 after Ctrl-C
     (tmp_path / "command.py").write_text(COMMAND.format(context=context))
     (tmp_path / "Makefile").write_text(f"some-target:\n\t@PYTHONPATH={ROOT} {sys.executable} command.py\n")
 
@@ -47,5 +49,5 @@ def test_ctrl_c_does_not_reach_make(tmp_path: Path, context: str, status: int) -
         timeout=60,
     )
 
-    # THEN make dies of the signal only if it gets it
+    # THEN make exits with status 0 if the command keeps the signal from make, and else is killed by the signal
     assert result.stdout == f"{status}\n"

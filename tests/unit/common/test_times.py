@@ -1,3 +1,5 @@
+"""The time ranges that commands accept as SINCE and UNTIL."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,17 +18,17 @@ NOW = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
         pytest.param(
             "2026-03-01T10:00", "2026-03-01T13:30", "2026-03-01T10:00+00:00", "2026-03-01T13:30+00:00", id="times"
         ),
-        pytest.param("2026-03-01T10:00+02:00", "1d", "2026-03-01T08:00+00:00", "2026-03-07T12:00+00:00", id="a zone"),
+        pytest.param("2026-03-01T10:00+02:00", "1d", "2026-03-01T08:00+00:00", "2026-03-07T12:00+00:00", id="offset"),
         pytest.param("2026-03-01T10:00Z", "1d", "2026-03-01T10:00+00:00", "2026-03-07T12:00+00:00", id="UTC"),
         pytest.param("", "2026-03-02", "2026-02-23T00:00+00:00", "2026-03-02T00:00+00:00", id="seven days by default"),
     ],
 )
-def test_a_range_is_two_durations_or_times(since: str, until: str, start: str, end: str) -> None:
+def test_range_is_parsed_from_durations_or_times(since: str, until: str, start: str, end: str) -> None:
     expected = Window(datetime.fromisoformat(start), datetime.fromisoformat(end))
     assert parse_window(since, until, now=NOW) == expected
 
 
-def test_a_range_until_the_present_has_the_records_of_clocks_that_are_ahead() -> None:
+def test_range_without_an_end_includes_the_maximum_clock_skew_after_now() -> None:
     # WHEN
     window = parse_window("24h", now=NOW)
 
@@ -35,7 +37,7 @@ def test_a_range_until_the_present_has_the_records_of_clocks_that_are_ahead() ->
     assert window.end == NOW + MAX_CLOCK_SKEW
 
 
-def test_a_range_includes_its_start_and_excludes_its_end() -> None:
+def test_range_includes_its_start_and_excludes_its_end() -> None:
     window = Window(NOW, NOW + timedelta(hours=1))
     assert window.start in window
     assert window.end not in window
@@ -56,12 +58,12 @@ def test_a_range_includes_its_start_and_excludes_its_end() -> None:
         ("24h", "24h", "SINCE must be before UNTIL"),
     ],
 )
-def test_an_invalid_range_is_refused_with_an_example(since: str, until: str, message: str) -> None:
+def test_error_for_an_invalid_range_says_what_is_allowed(since: str, until: str, message: str) -> None:
     with pytest.raises(TimeRangeError, match=message):
         parse_window(since, until, now=NOW)
 
 
-def test_a_range_that_has_not_ended_is_shown_by_its_start() -> None:
+def test_text_of_a_range_without_an_end_has_only_the_start() -> None:
     # GIVEN
     now = datetime.now(UTC)
 

@@ -1,8 +1,9 @@
-"""Training jobs, and one small trained model that the tests share."""
+"""Fixtures: a job that has not run, and a small trained model that all tests share."""
 
 import os
 
-# Set before torch is imported. The tensors are too small for several threads, which compete with parallel tests.
+# PyTorch reads these variables when it is imported. One thread is enough for the small tensors of these tests; more
+# threads would compete with the tests that run in parallel.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -18,7 +19,7 @@ from tests.unit.container.jobs import CONTAINER, SETTINGS, Job, draw_job
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """A completed job, run as in the training container: a script in a copy of container/, in a separate process."""
+    """A completed training job, run in a separate process by `train.py` in a copy of container/, as on SageMaker."""
     job = draw_job(tmp_path_factory.mktemp("trained"))
     code = job.folder / "code"
     shutil.copytree(CONTAINER, code, ignore=shutil.ignore_patterns("__pycache__"))
@@ -37,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 @pytest.fixture
 def _no_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skip the slow ONNX export of jobs in this process."""
+    """Skip the ONNX export, which is slow, in jobs that run in this process."""
     from training.container.classifier import artifacts
 
     monkeypatch.setattr(artifacts, "export", lambda *_: None)
@@ -45,5 +46,5 @@ def _no_export(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    """A job on a few images, which has not run yet."""
+    """A training job that has four training and four validation images, and has not run yet."""
     return draw_job(tmp_path, train=4, validation=4)

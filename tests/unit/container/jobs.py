@@ -1,4 +1,4 @@
-"""Training jobs on synthetic images, in a folder with the layout of a training container."""
+"""Run training jobs on synthetic images, in a folder with the layout of a training container."""
 
 import io
 import json
@@ -28,7 +28,12 @@ with open(sys.argv[1], "rb") as image:
 
 @dataclass(frozen=True)
 class Job:
-    """One training job and its folder."""
+    """A training job.
+
+    Attributes
+    ----------
+    folder : folder of the job's channels, model, output and checkpoints
+    """
 
     folder: Path
 
@@ -95,7 +100,7 @@ class Job:
 
     @property
     def predictions(self) -> Path:
-        """The validation predictions."""
+        """The file with the validation predictions."""
         return self.output / "validation.csv"
 
     @property
@@ -110,18 +115,19 @@ class Job:
 
 
 def read_events(log: str) -> list[dict[str, Any]]:
-    """Return the events of a training log."""
+    """Return the events of a training log, which are its lines in JSON."""
     return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 def names(events: list[dict[str, Any]]) -> list[str]:
-    """Return the names of events."""
+    """Return the name of each event."""
     return [event["event"] for event in events]
 
 
 def draw_job(folder: Path, *, train: int = 40, validation: int = 12) -> Job:
-    """Return a job on `train` and `validation` synthetic images, which are the same in every job.
+    """Return a job with `train` training images and `validation` validation images.
 
+    The images are the same in every job with the same numbers of images.
     The last validation image has the name of a reviewed image.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +138,7 @@ def draw_job(folder: Path, *, train: int = 40, validation: int = 12) -> Job:
 
 
 def draw_split(folder: Path, count: int, *, seed: int, size: tuple[int, int] = (32, 32)) -> None:
-    """Write light and dark images in turn into `folder`, and their manifest into `<folder>_lst`."""
+    """Write `count` images, light and dark in turn, into `folder`, and their manifest into `<folder>_lst`."""
     folder.mkdir()
     generator = np.random.default_rng(seed)
     lines = []
@@ -146,14 +152,14 @@ def draw_split(folder: Path, count: int, *, seed: int, size: tuple[int, int] = (
 
 
 def write_manifest(folder: Path, content: str) -> None:
-    """Write the manifest of the images in `folder` into its channel."""
+    """Write the manifest of the images in `folder` into its own channel, `<folder>_lst`."""
     manifests = folder.with_name(f"{folder.name}_lst")
     manifests.mkdir(exist_ok=True)
     (manifests / f"{folder.name}.lst").write_text(content)
 
 
 def rename_last(folder: Path, name: str) -> None:
-    """Rename the last image of a split, in its manifest too."""
+    """Rename the last image in `folder`, and its entry in the manifest."""
     manifest = folder.with_name(f"{folder.name}_lst") / f"{folder.name}.lst"
     beginning, _, last = manifest.read_text().rstrip("\n").rpartition("\t")
     (folder / last).rename(folder / name)
@@ -161,7 +167,7 @@ def rename_last(folder: Path, name: str) -> None:
 
 
 def pack(folder: Path) -> None:
-    """Replace the images in `folder` by one RecordIO shard."""
+    """Replace the images in `folder` with one RecordIO shard."""
     manifest = folder.with_name(f"{folder.name}_lst") / f"{folder.name}.lst"
     records = []
     for line in manifest.read_text().splitlines():
@@ -172,20 +178,30 @@ def pack(folder: Path) -> None:
 
 
 def record(index: int, label: float, body: bytes, *, flag: int = 0, labels: int = 0) -> bytes:
-    """Return one image as a RecordIO record."""
+    """Return one image as a RecordIO record.
+
+    Parameters
+    ----------
+    body : content of the image file
+    flag : part of a split record: 0 if the record is complete, 1 for the first part, 3 for the last
+    labels : number of additional labels that the header announces
+    """
     content = struct.pack("<IfQQ", labels, label, index, 0) + body
     return struct.pack("<II", 0xCED7230A, flag << 29 | len(content)) + content + bytes(-len(content) % 4)
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
-    """Return the content of an image file in the format `kind`."""
+    """Return the bytes of an image file in the format `kind`."""
     stream = io.BytesIO()
     image.save(stream, kind)
     return stream.getvalue()
 
 
 def predict_in_process(code: Path, image: Path) -> list[float]:
-    """Return the probabilities of an image, predicted in a process that imports only the modules in `code`."""
+    """Return the class probabilities of an image.
+
+    The model is loaded from the parent folder of `code`, in a process that can import only the modules in `code`.
+    """
     result = subprocess.run(
         [sys.executable, "-c", PREDICT, str(image)],
         cwd=code,

@@ -1,4 +1,4 @@
-"""The baseline of a model, and its validation when it is read from an archive."""
+"""A model's baseline: writing its file, and rejecting an invalid file."""
 
 import json
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from training.container.classifier.baseline import (
 
 
 def make_sample(images: int = 6) -> Sample:
+    """Return the sample of random images, probabilities of two classes, and embeddings with 3 dimensions."""
     generator = np.random.default_rng(0)
     probabilities = generator.dirichlet([1, 1], images)
     pixels = generator.integers(0, 256, (images, 16, 16, 3), dtype=np.uint8)
@@ -29,11 +30,12 @@ def make_sample(images: int = 6) -> Sample:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
+    """Path of a valid baseline file, which describes six images."""
     write_baseline(make_sample(), tmp_path)
     return tmp_path / FILE
 
 
-def test_reading_returns_what_was_written(written: Path) -> None:
+def test_written_baseline_can_be_read(written: Path) -> None:
     # GIVEN
     expected = make_sample()
 
@@ -49,11 +51,11 @@ def test_reading_returns_what_was_written(written: Path) -> None:
     np.testing.assert_allclose(found.embeddings, expected.embeddings, rtol=1e-5)
 
 
-def test_a_sample_may_have_no_image() -> None:
+def test_sample_can_have_no_images() -> None:
     assert make_sample(0).images == 0
 
 
-def test_many_images_are_thinned_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_baseline_has_at_most_the_maximum_number_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baseline, "MAX_IMAGES", 4)
 
     write_baseline(make_sample(10), tmp_path)
@@ -61,12 +63,12 @@ def test_many_images_are_thinned_out(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 1 <= read_baseline(tmp_path / FILE, classes=2).images <= 4
 
 
-def test_missing_file_names_what_to_do(tmp_path: Path) -> None:
+def test_error_for_a_missing_file_says_to_train_again(tmp_path: Path) -> None:
     with pytest.raises(BaselineError, match=r"the model has no baseline\.json: train it again"):
         read_baseline(tmp_path / FILE, classes=2)
 
 
-def test_large_file_is_refused_before_it_is_read(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_file_is_rejected(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baseline, "MAX_BYTES", 10)
 
     with pytest.raises(BaselineError, match="at most 10 are allowed"):
@@ -74,10 +76,12 @@ def test_large_file_is_refused_before_it_is_read(written: Path, monkeypatch: pyt
 
 
 def change(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Return a function that replaces the value of a key in the file's JSON object."""
     return lambda content: content.update({key: value})
 
 
 def change_statistic(value: Any) -> Callable[[dict[str, Any]], None]:
+    """Return a function that replaces the values of the brightness in the file's JSON object."""
     return lambda content: content["statistics"].update(brightness=value)
 
 
@@ -102,19 +106,19 @@ def change_statistic(value: Any) -> Callable[[dict[str, Any]], None]:
         (change("embeddings", ["text"] * 6), "1 to 64 numbers"),
     ],
 )
-def test_invalid_content_is_refused(written: Path, damage: Callable[[dict[str, Any]], None], message: str) -> None:
+def test_invalid_content_is_rejected(written: Path, damage: Callable[[dict[str, Any]], None], message: str) -> None:
     # GIVEN
     content = json.loads(written.read_text())
     damage(content)
     written.write_text(json.dumps(content))
 
-    # THEN
+    # WHEN / THEN
     with pytest.raises(BaselineError, match=message):
         read_baseline(written, classes=2)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
-def test_other_files_are_refused(written: Path, content: bytes) -> None:
+def test_file_that_is_not_a_json_object_is_rejected(written: Path, content: bytes) -> None:
     written.write_bytes(content)
 
     with pytest.raises(BaselineError):

@@ -1,4 +1,4 @@
-"""Temperature scaling recovers known temperatures and never gives a confidence of 1."""
+"""Temperature scaling finds a known temperature, and never gives a confidence of 1."""
 
 import pytest
 import torch
@@ -12,8 +12,8 @@ from training.container.classifier.calibration import (
 )
 
 
-def calibrated(examples: int, classes: int) -> tuple[Tensor, Tensor]:
-    """Return random logits, and labels drawn from their probabilities."""
+def draw_calibrated(examples: int, classes: int) -> tuple[Tensor, Tensor]:
+    """Return random logits, and labels that are drawn with the probabilities of these logits."""
     generator = torch.Generator().manual_seed(examples + classes)
     logits = 2 * torch.randn(examples, classes, generator=generator)
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
@@ -22,44 +22,44 @@ def calibrated(examples: int, classes: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
-def test_temperature_recovers_a_known_factor(classes: int, factor: float) -> None:
-    # GIVEN
-    logits, labels = calibrated(5_000, classes)
+def test_temperature_equals_the_factor_of_scaled_logits(classes: int, factor: float) -> None:
+    # GIVEN calibrated logits
+    logits, labels = draw_calibrated(5_000, classes)
 
-    # WHEN / THEN
+    # WHEN / THEN multiplying them by a factor multiplies the temperature
     assert fit_temperature(logits * factor, labels) == pytest.approx(factor, rel=0.05)
 
 
 @pytest.mark.parametrize("classes", [2, 10])
 @pytest.mark.parametrize("margin", [1.0, 3.0, 20.0])
-def test_all_correct_predictions_do_not_give_a_confidence_of_one(classes: int, margin: float) -> None:
-    # GIVEN 100 examples, each correct by the same margin
+def test_confidence_stays_below_one_if_all_predictions_are_correct(classes: int, margin: float) -> None:
+    # GIVEN 100 examples, in each of which the logit of the correct class is larger than the others by `margin`
     labels = torch.arange(100) % classes
     logits = margin * torch.nn.functional.one_hot(labels).float()
 
     # WHEN
     found = fit_temperature(logits, labels)
 
-    # THEN the confidence is the smoothed target
+    # THEN the confidence equals the smoothed target, 101 / 102
     assert CANDIDATES[0] < found < CANDIDATES[-1]
     assert float((logits / found).softmax(1).max()) == pytest.approx(101 / 102, abs=1e-3)
 
 
-def test_each_half_uses_the_temperature_of_the_other_half() -> None:
+def test_each_half_is_calibrated_with_the_temperature_of_the_other_half() -> None:
     # GIVEN logits that are four times too large at even positions, and calibrated at odd positions
-    logits, labels = calibrated(5_000, 2)
+    logits, labels = draw_calibrated(5_000, 2)
     logits[::2] *= 4
 
     # WHEN
     found = cross_fitted(logits, labels)
 
-    # THEN the logits at even positions are not divided, and those at odd positions are divided by four
+    # THEN the temperature is 1 for even positions, and 4 for odd positions
     assert torch.allclose(found[::2], logits[::2].softmax(1), atol=0.02)
     assert torch.allclose(found[1::2], (logits[1::2] / 4).softmax(1), atol=0.02)
 
 
 def test_calibration_error_is_weighted_by_the_number_of_examples_in_a_bin() -> None:
-    # GIVEN three examples of confidence 0.8, two of them correct, and a misclassified one of confidence 0.6
+    # GIVEN three examples with confidence 0.8, two of them correct, and a misclassified example with confidence 0.6
     probabilities = torch.tensor([[0.8, 0.2], [0.2, 0.8], [0.8, 0.2], [0.4, 0.6]])
     labels = torch.tensor([0, 1, 1, 0])
 
@@ -69,6 +69,6 @@ def test_calibration_error_is_weighted_by_the_number_of_examples_in_a_bin() -> N
 
 
 @pytest.mark.parametrize(("correct", "error"), [(True, 0.0), (False, 1.0)])
-def test_calibration_error_of_predictions_with_a_confidence_of_one(correct: bool, error: float) -> None:
+def test_calibration_error_of_certain_predictions_is_0_if_correct_and_1_if_wrong(correct: bool, error: float) -> None:
     labels = torch.tensor([0, 1] if correct else [1, 0])
     assert expected_calibration_error(torch.eye(2), labels) == error

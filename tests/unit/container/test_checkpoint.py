@@ -1,4 +1,4 @@
-"""Only a checkpoint of the same training is used, and loading one executes no code."""
+"""Only a checkpoint of the same training is loaded, and loading a checkpoint executes no code from the file."""
 
 import os
 import pickle
@@ -16,7 +16,7 @@ IDENTITY = {"epochs": 3, "classes": ("light", "dark"), "processes": 1}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a checkpoint."""
+    """A folder with the checkpoint of the training IDENTITY."""
     checkpoint.save(tmp_path, IDENTITY, {"network": torch.arange(1000)})
     return tmp_path
 
@@ -28,7 +28,7 @@ def test_checkpoint_of_the_same_training_is_loaded(folder: Path) -> None:
     assert torch.equal(state["network"], torch.arange(1000))
 
 
-def test_missing_checkpoint_is_not_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_checkpoint_gives_none_and_no_log_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert checkpoint.load(tmp_path, IDENTITY) is None
     assert not capsys.readouterr().out
 
@@ -48,7 +48,7 @@ def test_missing_checkpoint_is_not_logged(tmp_path: Path, capsys: pytest.Capture
     ],
     ids=["other content", "truncated", "empty", "other hyperparameters", "other number of processes"],
 )
-def test_unusable_checkpoint_is_ignored(
+def test_unusable_checkpoint_is_ignored_and_its_reason_logged(
     folder: Path,
     damage: Callable[[Path], object],
     identity: dict[str, object],
@@ -68,13 +68,13 @@ def test_unusable_checkpoint_is_ignored(
     assert event["reason"].startswith(reason)
 
 
-def test_interrupted_write_keeps_the_previous_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a write that stops in the middle
-    def stop(state: object, path: Path) -> None:
+def test_interrupted_save_keeps_the_previous_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a save that is interrupted when half of the file is written
+    def write_half(state: object, path: Path) -> None:
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch, "save", stop)
+    monkeypatch.setattr(torch, "save", write_half)
 
     # WHEN
     with pytest.raises(KeyboardInterrupt):
@@ -86,17 +86,17 @@ def test_interrupted_write_keeps_the_previous_checkpoint(folder: Path, monkeypat
     assert torch.equal(state["network"], torch.arange(1000))
 
 
-def test_loading_executes_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_loading_a_malicious_checkpoint_executes_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN a pickle that creates a folder when it is loaded
-    made = tmp_path / "made"
+    created = tmp_path / "created"
 
-    class Trap:
+    class CreateFolder:
         def __reduce__(self) -> tuple[object, ...]:
-            return os.mkdir, (str(made),)
+            return os.mkdir, (str(created),)
 
-    (tmp_path / "training.pt").write_bytes(pickle.dumps(Trap(), protocol=2))
+    (tmp_path / "training.pt").write_bytes(pickle.dumps(CreateFolder(), protocol=2))
 
     # WHEN / THEN
     assert checkpoint.load(tmp_path, IDENTITY) is None
     assert "it cannot be read" in capsys.readouterr().out
-    assert not made.exists()
+    assert not created.exists()

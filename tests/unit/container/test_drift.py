@@ -1,4 +1,7 @@
-"""The comparison of a window with a baseline."""
+"""The comparison of a window with a baseline: which properties have drifted, and which images are unusual.
+
+The window is the period whose captured images are compared with the model's baseline.
+"""
 
 from pathlib import Path
 
@@ -10,6 +13,12 @@ from training.container.classifier.drift import GROUPS, compare, histogram, move
 
 
 def make_sample(images: int, seed: int, *, first_class: float = 0.5) -> Sample:
+    """Return random statistics and embeddings of `images` images.
+
+    Parameters
+    ----------
+    first_class : share of the images that are predicted as the first class
+    """
     generator = np.random.default_rng(seed)
     predicted = round(images * first_class)
     return Sample(
@@ -22,7 +31,7 @@ def make_sample(images: int, seed: int, *, first_class: float = 0.5) -> Sample:
 BASELINE = make_sample(100, 0)
 
 
-def test_unchanged_window_has_not_moved() -> None:
+def test_unchanged_window_has_not_drifted() -> None:
     assert moved_groups(compare(BASELINE, make_sample(200, 1))) == dict.fromkeys(GROUPS, False)
 
 
@@ -30,7 +39,7 @@ def test_unchanged_window_has_not_moved() -> None:
     ("name", "group"),
     [("confidence", "confidence"), ("brightness", "image_statistics"), ("sharpness", "image_statistics")],
 )
-def test_shifted_statistic_moves_its_group(name: str, group: str) -> None:
+def test_only_the_shifted_statistic_and_its_group_have_drifted(name: str, group: str) -> None:
     # GIVEN
     window = make_sample(200, 1)
     window.statistics[name].__iadd__(1.5)
@@ -40,25 +49,25 @@ def test_shifted_statistic_moves_its_group(name: str, group: str) -> None:
 
     # THEN
     assert [change.name for change in changes if change.moved] == [name]
-    assert [each for each, moved in moved_groups(changes).items() if moved] == [group]
+    assert [each for each, has_drifted in moved_groups(changes).items() if has_drifted] == [group]
 
 
-def test_another_class_mix_moves_the_classes() -> None:
+def test_changed_class_mix_is_drift_of_the_predicted_class() -> None:
     changes = compare(BASELINE, make_sample(200, 1, first_class=0.9))
 
     assert [change.name for change in changes if change.moved] == ["predicted class"]
 
 
-def test_shifted_embedding_moves_the_embedding() -> None:
+def test_shifted_embedding_is_drift_of_the_embedding() -> None:
     # GIVEN
     window = make_sample(200, 1)
     window.embeddings.__iadd__([0, 2, 0, 0])
 
-    # THEN
+    # WHEN / THEN
     assert [change.name for change in compare(BASELINE, window) if change.moved] == ["embedding"]
 
 
-def test_significant_change_that_is_too_small_to_matter_is_no_drift() -> None:
+def test_significant_but_small_change_is_not_drift() -> None:
     # GIVEN many images, so that a small change is significant
     baseline, window = make_sample(700, 0), make_sample(700, 1)
     window.statistics["brightness"].__iadd__(0.27)
@@ -73,54 +82,56 @@ def test_significant_change_that_is_too_small_to_matter_is_no_drift() -> None:
     assert not change.moved
 
 
-def test_window_without_known_images_tests_confidence_and_classes_only() -> None:
+def test_only_confidence_and_classes_are_tested_if_no_image_can_be_read() -> None:
     # GIVEN
     window = make_sample(200, 1)
     responses = Sample({"confidence": window.statistics["confidence"]}, window.predicted, np.empty((0, 1)))
 
-    # THEN
+    # WHEN / THEN
     assert list(moved_groups(compare(BASELINE, responses))) == ["confidence", "classes"]
 
 
-def test_few_known_images_are_not_tested() -> None:
-    # GIVEN 99 images that differ, in a window of 200
+def test_only_confidence_and_classes_are_tested_if_99_images_can_be_read() -> None:
+    # GIVEN a window of 200 responses, with 99 readable images that differ strongly from the baseline
     window = make_sample(200, 1)
     few = {name: values if name == "confidence" else values[:99] + 5 for name, values in window.statistics.items()}
 
-    # THEN
+    # WHEN
     changes = compare(BASELINE, Sample(few, window.predicted, window.embeddings[:99]))
+
+    # THEN
     assert moved_groups(changes) == {"confidence": False, "classes": False}
 
 
-def test_constant_statistic_in_the_baseline_does_not_fail() -> None:
-    # GIVEN
+def test_constant_statistic_has_not_drifted() -> None:
+    # GIVEN a confidence of 1 for each image of the baseline and of the window
     baseline = make_sample(100, 0)
     baseline.statistics["confidence"][:] = 1.0
     window = make_sample(200, 1)
     window.statistics["confidence"][:] = 1.0
 
-    # THEN
+    # WHEN / THEN
     assert moved_groups(compare(baseline, window))["confidence"] is False
 
 
-def test_rounding_of_the_baseline_is_no_drift(tmp_path: Path) -> None:
-    # GIVEN grey images of which the model is almost certain, and their baseline with rounded numbers
-    def see(seed: int) -> Sample:
+def test_rounding_in_the_baseline_file_is_not_drift(tmp_path: Path) -> None:
+    # GIVEN grey images with confidences just below 1, and a baseline file, which contains rounded numbers
+    def describe_grey_images(seed: int) -> Sample:
         generator = np.random.default_rng(seed)
         high = 1 / (1 + np.exp(-generator.uniform(14, 17, 200)))
         images = np.full((200, 32, 32, 3), 128, np.uint8)
         return describe(np.column_stack([high, 1 - high]), images, generator.normal(size=(200, 4)))
 
-    write_baseline(see(0), tmp_path)
+    write_baseline(describe_grey_images(0), tmp_path)
 
     # WHEN
-    changes = compare(read_baseline(tmp_path / "baseline.json", classes=2), see(1))
+    changes = compare(read_baseline(tmp_path / "baseline.json", classes=2), describe_grey_images(1))
 
     # THEN
     assert [change.name for change in changes if change.moved] == []
 
 
-def test_same_window_gives_the_same_result() -> None:
+def test_comparing_the_same_window_twice_gives_the_same_result() -> None:
     assert compare(BASELINE, make_sample(150, 3)) == compare(BASELINE, make_sample(150, 3))
 
 
@@ -131,8 +142,8 @@ def test_histograms_count_every_image() -> None:
     assert (counts.edges[0], counts.edges[-1]) == (0.0, 5.0)
 
 
-def test_unusual_images_are_far_from_the_baseline_and_not_from_each_other() -> None:
-    # GIVEN eight shifted images, and an outlier that is farther than they are
+def test_unusual_images_are_far_from_the_baseline_but_close_to_each_other() -> None:
+    # GIVEN eight images that are shifted by the same amount, and one outlier that is farther from the baseline
     window = make_sample(40, 1)
     window.embeddings[10:18] = [4.0, 4.0, 4.0, 4.0]
     window.embeddings[20] = 50.0

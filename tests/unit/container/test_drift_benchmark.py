@@ -1,4 +1,4 @@
-"""The simulated windows of `python -m benchmarks.drift`."""
+"""The simulated windows of `python -m benchmarks.drift`: which images they contain, and how images are changed."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from evaluation.shifts import SHIFTS
 from training.container.classifier.image_statistics import image_statistics
 
 
-def test_windows_share_no_image_if_there_are_enough() -> None:
+def test_windows_share_no_image_if_there_are_enough_images() -> None:
     # GIVEN
     labels = np.arange(60) % 2
 
@@ -19,7 +19,7 @@ def test_windows_share_no_image_if_there_are_enough() -> None:
     assert sorted(np.concatenate(windows).tolist()) == list(range(60))
 
 
-def test_windows_have_the_wanted_class_mix() -> None:
+def test_windows_have_the_requested_class_mix() -> None:
     # GIVEN
     labels = np.arange(400) % 2
 
@@ -39,7 +39,7 @@ def test_windows_have_the_wanted_class_mix() -> None:
         (47, 55, "a window has at least 100 images, 85 of them of one class, but there are only 47"),
     ],
 )
-def test_window_that_the_images_do_not_allow_is_refused(available: int, size: int, message: str) -> None:
+def test_window_size_without_enough_images_is_rejected(available: int, size: int, message: str) -> None:
     with pytest.raises(SystemExit, match=message):
         require_images(available, size)
 
@@ -57,7 +57,7 @@ def test_windows_of_the_largest_allowed_size_can_be_selected() -> None:
 
 
 @pytest.mark.parametrize(("name", "statistic"), [("night", "brightness"), ("blur", "sharpness")])
-def test_shift_lowers_a_statistic(name: str, statistic: str) -> None:
+def test_simulated_shift_lowers_the_statistic(name: str, statistic: str) -> None:
     image = np.random.default_rng(0).integers(60, 200, (32, 32, 3), dtype=np.uint8)
 
     shifted = SHIFTS[name][0](image, np.random.default_rng(1))

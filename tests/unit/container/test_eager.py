@@ -1,4 +1,4 @@
-"""The model that the benchmark serves with PyTorch, to compare it with ONNX Runtime."""
+"""The serving benchmark's PyTorch model, whose latency the benchmark compares with ONNX Runtime."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from benchmarks.serving import write_eager_model
 from tests.unit.container.jobs import Job, predict_in_process
 
 
-def test_folder_of_the_eager_model_is_self_contained(trained: Job, tmp_path: Path) -> None:
+def test_eager_model_runs_with_only_the_modules_in_its_folder(trained: Job, tmp_path: Path) -> None:
     # GIVEN
     write_eager_model(trained.model, tmp_path / "eager")
 

@@ -1,4 +1,4 @@
-"""The image statistics."""
+"""The statistics of an image's brightness, contrast, sharpness and colours."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,12 @@ from PIL import Image, ImageFilter
 from training.container.classifier.image_statistics import NAMES, image_statistics
 
 
-def scene() -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+def draw_noise() -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+    """Return a noise image, which has the same pixels in every call."""
     return np.random.default_rng(0).integers(60, 200, (32, 32, 3), dtype=np.uint8)
 
 
-def test_a_grey_image_has_neither_contrast_nor_colour() -> None:
+def test_grey_image_has_neither_contrast_nor_colour() -> None:
     values = image_statistics(np.full((8, 8, 3), 51, np.uint8))
 
     assert values["brightness"] == pytest.approx(0.2)
@@ -20,20 +21,20 @@ def test_a_grey_image_has_neither_contrast_nor_colour() -> None:
     assert values["sharpness"] == pytest.approx(-4)
 
 
-def test_a_darker_image_is_less_bright() -> None:
-    assert image_statistics(scene() // 2)["brightness"] == pytest.approx(
-        image_statistics(scene())["brightness"] / 2, abs=0.01
+def test_half_the_pixel_values_give_half_the_brightness() -> None:
+    assert image_statistics(draw_noise() // 2)["brightness"] == pytest.approx(
+        image_statistics(draw_noise())["brightness"] / 2, abs=0.01
     )
 
 
-def test_a_blurred_image_is_less_sharp() -> None:
-    blurred = np.asarray(Image.fromarray(scene()).filter(ImageFilter.GaussianBlur(1)))
+def test_blurred_image_is_less_sharp() -> None:
+    blurred = np.asarray(Image.fromarray(draw_noise()).filter(ImageFilter.GaussianBlur(1)))
 
-    assert image_statistics(blurred)["sharpness"] < image_statistics(scene())["sharpness"] - 1
+    assert image_statistics(blurred)["sharpness"] < image_statistics(draw_noise())["sharpness"] - 1
 
 
-def test_a_colour_cast_moves_the_opponent_colours() -> None:
-    # GIVEN
+def test_red_cast_increases_the_opponent_colours() -> None:
+    # GIVEN a grey image with a red cast
     image = np.full((8, 8, 3), 100, np.uint8)
     image[:, :, 0] = 151
 
@@ -47,7 +48,7 @@ def test_a_colour_cast_moves_the_opponent_colours() -> None:
 
 
 def test_all_values_are_finite_numbers() -> None:
-    for image in (np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8), scene()):
+    for image in (np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8), draw_noise()):
         values = image_statistics(image)
         assert tuple(values) == NAMES
         assert np.isfinite(list(values.values())).all()

@@ -1,4 +1,4 @@
-"""The training job: its artifacts, its log, and its failures."""
+"""The training job: its model and output files, its log, and its errors."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ def test_model_accepts_the_image_size_of_its_training(job: Job, pretrained: int,
         assert embedding.shape == (n, DIMENSIONS)
 
 
-def test_model_contains_its_description_and_serving_code(trained: Job) -> None:
+def test_model_folder_contains_the_description_and_the_serving_code(trained: Job) -> None:
     # WHEN
     description = json.loads((trained.model / "model.json").read_text())
 
@@ -73,20 +73,20 @@ def test_model_contains_its_description_and_serving_code(trained: Job) -> None:
     assert {path.name for path in trained.model.iterdir()} == {"code", "model.json", "model.onnx", "baseline.json"}
 
 
-def test_baseline_describes_the_validation_images_of_the_source_as_the_model_sees_them(trained: Job) -> None:
-    # GIVEN
+def test_baseline_describes_the_validation_images_except_reviewed_ones(trained: Job) -> None:
+    # GIVEN the validation images, without the image that people reviewed in production
     session = onnxruntime.InferenceSession(trained.model / "model.onnx")
     environment = trained.environment()
     validation = read_channel("validation", classes=2, size=32, environment=environment)
     reviewed = validation.names.index("live-1.png")
-    source = np.delete(validation.images, reviewed, axis=0)
+    unreviewed = np.delete(validation.images, reviewed, axis=0)
 
     # WHEN
     baseline = read_baseline(trained.model / "baseline.json", classes=2)
 
     # THEN
-    probabilities, embeddings = session.run(["probabilities", "embedding"], {"images": source})
-    expected = describe(probabilities, source, embeddings)
+    probabilities, embeddings = session.run(["probabilities", "embedding"], {"images": unreviewed})
+    expected = describe(probabilities, unreviewed, embeddings)
     assert baseline.predicted.tolist() == expected.predicted.tolist()
     np.testing.assert_allclose(baseline.embeddings, embeddings, atol=1e-2)
     for name, values in expected.statistics.items():
@@ -94,18 +94,18 @@ def test_baseline_describes_the_validation_images_of_the_source_as_the_model_see
     assert (trained.output / "baseline.json").read_bytes() == (trained.model / "baseline.json").read_bytes()
 
 
-def test_drift_job_starts_in_a_process_that_has_only_the_models_code(trained: Job) -> None:
+def test_drift_job_imports_all_its_modules_from_the_model_folder(trained: Job) -> None:
     # WHEN
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "ENVIRONMENT")}
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "code/drift.py"], cwd=trained.model, env=environment, capture_output=True, text=True
     )
 
-    # THEN it has imported all modules, and misses its settings
-    assert ended.stderr.splitlines()[-1].startswith("KeyError:")
+    # THEN the process fails only when it reads its settings, after all imports
+    assert completed.stderr.splitlines()[-1].startswith("KeyError:")
 
 
-def test_metrics_agree_with_the_predictions(trained: Job) -> None:
+def test_metrics_equal_those_computed_from_the_validation_predictions(trained: Job) -> None:
     # GIVEN
     with trained.predictions.open() as stream:
         predictions = list(csv.reader(stream))
@@ -120,12 +120,12 @@ def test_metrics_agree_with_the_predictions(trained: Job) -> None:
     assert measured["validation"]["accuracy"] == correct / 12
     assert len(measured["epochs"]) == 1
     assert measured["epochs"][-1]["validation_accuracy"] == measured["validation"]["accuracy"]
-    assert measured["seconds"] > measured["epochs"][-1]["seconds"]  # fitting the patch classifier counts as well
+    assert measured["seconds"] > measured["epochs"][-1]["seconds"]  # includes the time to fit the patch classifier
 
 
 @pytest.mark.usefixtures("_no_export")
-def test_same_seed_gives_the_same_model(trained: Job, tmp_path: Path) -> None:
-    # GIVEN the same images
+def test_second_job_with_the_same_seed_gives_the_same_predictions(trained: Job, tmp_path: Path) -> None:
+    # GIVEN a second job on the same images
     again = draw_job(tmp_path)
 
     # WHEN
@@ -135,7 +135,7 @@ def test_same_seed_gives_the_same_model(trained: Job, tmp_path: Path) -> None:
     assert again.predictions.read_bytes() == trained.predictions.read_bytes()
 
 
-def test_metric_definitions_find_one_value_per_epoch(trained: Job) -> None:
+def test_each_metric_definition_matches_one_number_per_epoch_in_the_log(trained: Job) -> None:
     log = (trained.folder / "log").read_text()
 
     for name, expression in PyTorch.metrics.items():
@@ -149,22 +149,22 @@ def remove_image(job: Job) -> None:
 
 
 def break_image(job: Job) -> None:
-    (job.folder / "train" / "image_1.png").write_bytes(b"no image")
+    (job.folder / "train" / "image_1.png").write_bytes(b"invalid image")
 
 
 def empty_manifest(job: Job) -> None:
     write_manifest(job.folder / "train", "")
 
 
-def third_class(job: Job) -> None:
+def add_third_class(job: Job) -> None:
     write_manifest(job.folder / "train", "0\t0\timage_0.png\n1\t2\timage_1.png\n")
 
 
-def path_outside(job: Job) -> None:
+def list_path_outside(job: Job) -> None:
     write_manifest(job.folder / "train", "0\t0\t../validation/image_0.png\n")
 
 
-def no_channel(job: Job) -> None:
+def remove_manifest_channel(job: Job) -> None:
     (job.folder / "train_lst").rename(job.folder / "elsewhere")
 
 
@@ -174,13 +174,13 @@ def no_channel(job: Job) -> None:
         (remove_image, "the manifest lists image_1.png, which is missing from the channel"),
         (break_image, "image_1.png: the image cannot be decoded as PNG or JPEG"),
         (empty_manifest, "train.lst is empty"),
-        (third_class, "image_1.png of train: label 2 is out of range for 2 classes"),
-        (path_outside, "../validation/image_0.png is outside the channel: use a path inside it"),
-        (no_channel, "the job needs the channel train_lst: add it to the job's input"),
+        (add_third_class, "image_1.png of train: label 2 is out of range for 2 classes"),
+        (list_path_outside, "../validation/image_0.png is outside the channel: use a path inside it"),
+        (remove_manifest_channel, "the job needs the channel train_lst: add it to the job's input"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_invalid_training_data_are_named(job: Job, damage: Callable[[Job], None], reason: str) -> None:
+def test_error_names_the_invalid_training_data(job: Job, damage: Callable[[Job], None], reason: str) -> None:
     # GIVEN
     damage(job)
     channels = {
@@ -195,8 +195,8 @@ def test_invalid_training_data_are_named(job: Job, damage: Callable[[Job], None]
     assert "\n" not in str(caught.value)
 
 
-def test_too_few_images_fail_before_any_training(tmp_path: Path) -> None:
-    # GIVEN one image
+def test_job_with_too_few_images_fails_before_the_first_epoch(tmp_path: Path) -> None:
+    # GIVEN a job with one training image
     job = draw_job(tmp_path, train=1, validation=4)
 
     # WHEN
@@ -207,7 +207,7 @@ def test_too_few_images_fail_before_any_training(tmp_path: Path) -> None:
     assert names(events) == ["data", "error"]
 
 
-def test_failed_job_writes_its_reason_and_no_model(job: Job) -> None:
+def test_failed_job_writes_the_failure_reason_and_no_model(job: Job) -> None:
     # WHEN
     events = job.fail(classes="light,dark", epoch=3)
 
@@ -219,7 +219,7 @@ def test_failed_job_writes_its_reason_and_no_model(job: Job) -> None:
 
 
 @pytest.mark.usefixtures("_no_export")
-def test_network_from_scratch_can_pretrain_on_other_classes(job: Job) -> None:
+def test_network_from_scratch_is_first_trained_on_the_pretrain_channel(job: Job) -> None:
     # GIVEN
     draw_split(job.folder / "pretrain", 40, seed=5)
     pack(job.folder / "pretrain")
@@ -234,21 +234,21 @@ def test_network_from_scratch_can_pretrain_on_other_classes(job: Job) -> None:
     assert (job.model / "model.json").is_file()
 
 
-def test_pretraining_needs_its_channel(job: Job) -> None:
+def test_pretraining_without_the_pretrain_channel_fails(job: Job) -> None:
     job.fail(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
 
     assert job.failure == "the job needs the channel pretrain: add it to the job's input"
 
 
 @pytest.mark.usefixtures("_no_export")
-def test_interrupted_training_resumes_and_gives_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a job that is not interrupted
+def test_interrupted_job_resumes_with_the_same_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN the predictions of a job that is not interrupted
     settings: dict[str, Any] = {**SETTINGS, "epochs": 4}
     whole, interrupted = draw_job(tmp_path / "whole"), draw_job(tmp_path / "interrupted")
     whole.run(**settings)
     interrupted.checkpoints.mkdir()
 
-    # WHEN another one is interrupted after its second checkpoint, and runs again
+    # WHEN a second job on the same images is interrupted after its second checkpoint, and runs again
     save, saved = checkpoint.save, []
 
     def save_twice(*arguments: Any) -> None:
@@ -263,7 +263,7 @@ def test_interrupted_training_resumes_and_gives_the_same_model(tmp_path: Path, m
     monkeypatch.setattr(checkpoint, "save", save)
     events = interrupted.run(**settings)
 
-    # THEN
+    # THEN the second run trains only the remaining two epochs
     assert names(events) == ["data", "resumed", "epoch", "epoch"]
     assert events[1] == {"event": "resumed", "epochs": 2}
     assert interrupted.predictions.read_bytes() == whole.predictions.read_bytes()

@@ -1,4 +1,4 @@
-"""The patch classifier: invariance of its features, and correctness of its ridge regression."""
+"""The patch classifier: the invariance of its features, and the correctness of its ridge regression."""
 
 import pytest
 import torch
@@ -15,12 +15,13 @@ from training.container.classifier.patches import (
 
 
 def generator(seed: int = 1) -> torch.Generator:
+    """Return a random number generator with a fixed seed."""
     return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    """40 noise images of 40 x 48 pixels with a bar, vertical and horizontal in alternation."""
+    """40 noise images of 40 x 48 pixels, in turn with a vertical and a horizontal bar."""
     noise = torch.randint(100, (40, 40, 48, 3), dtype=torch.uint8, generator=generator())
     noise[0::2, :, 20:26] += 150
     noise[1::2, 18:24] += 150
@@ -29,13 +30,13 @@ def images() -> torch.Tensor:
 
 @pytest.fixture
 def labels() -> torch.Tensor:
-    """1 for a horizontal bar."""
+    """Labels of the images: 1 for a horizontal bar, 0 for a vertical one."""
     return torch.arange(40) % 2
 
 
 @pytest.fixture
 def fitted(images: torch.Tensor, labels: torch.Tensor) -> PatchClassifier:
-    """A classifier that is fitted to these images."""
+    """A classifier that is fitted to the images with bars."""
     classifier = PatchClassifier(2)
     classifier.fit(images, labels, generator())
     return classifier
@@ -45,7 +46,7 @@ def test_mirrored_image_has_the_same_logits(fitted: PatchClassifier, images: tor
     assert torch.allclose(fitted(images.flip(2)), fitted(images), atol=1e-3)
 
 
-def test_brightness_does_not_change_the_logits(fitted: PatchClassifier, images: torch.Tensor) -> None:
+def test_brighter_image_has_the_same_logits(fitted: PatchClassifier, images: torch.Tensor) -> None:
     # GIVEN images that can be brightened without clipping
     dark = images // 2
 
@@ -53,8 +54,8 @@ def test_brightness_does_not_change_the_logits(fitted: PatchClassifier, images: 
     assert torch.allclose(fitted(dark + 100), fitted(dark), atol=1e-3)
 
 
-def test_new_images_are_classified(fitted: PatchClassifier) -> None:
-    # GIVEN
+def test_images_outside_the_training_set_are_classified_correctly(fitted: PatchClassifier) -> None:
+    # GIVEN 10 new images with a vertical bar, and 10 with a horizontal one
     others = torch.randint(100, (20, 40, 48, 3), dtype=torch.uint8, generator=generator(7))
     others[:10, :, 20:26] += 150
     others[10:, 18:24] += 150
@@ -69,7 +70,7 @@ def test_new_images_are_classified(fitted: PatchClassifier) -> None:
 def test_same_generator_gives_the_same_classifier(
     fitted: PatchClassifier, images: torch.Tensor, labels: torch.Tensor
 ) -> None:
-    # WHEN
+    # WHEN a second classifier is fitted with a generator in the same state
     again = PatchClassifier(2)
     again.fit(images, labels, generator())
 
@@ -78,7 +79,7 @@ def test_same_generator_gives_the_same_classifier(
 
 
 def test_leave_one_out_predictions_equal_refitting(labels: torch.Tensor) -> None:
-    # GIVEN features, and a penalty
+    # GIVEN random features, and a penalty of 3
     features = torch.randn(40, 7, generator=generator(), dtype=torch.float64)
     features -= features.mean(0)
     targets = nn.functional.one_hot(labels, 2).double()
@@ -87,7 +88,7 @@ def test_leave_one_out_predictions_equal_refitting(labels: torch.Tensor) -> None
     # WHEN
     _, predictions = solve_ridge(features @ features.T, targets, 3.0)
 
-    # THEN each equals the prediction of a regression without that example
+    # THEN the prediction of each example equals that of a regression that is fitted without the example
     for index in range(40):
         others = torch.arange(40) != index
         mean, prior = features[others].mean(0), targets[others].mean(0)
@@ -97,8 +98,8 @@ def test_leave_one_out_predictions_equal_refitting(labels: torch.Tensor) -> None
         assert torch.allclose(predictions[index], (features[index] - mean) @ solution + prior)
 
 
-def test_penalty_is_larger_for_random_targets(labels: torch.Tensor) -> None:
-    # GIVEN targets that are linear in the features, and random targets
+def test_ridge_shrinks_random_targets_more_than_linear_targets(labels: torch.Tensor) -> None:
+    # GIVEN targets that are linear functions of the features, and random targets
     features = torch.randn(40, 7, generator=generator())
     features -= features.mean(0)
     linear = features[:, :2] - features[:, :2].mean(0)
@@ -109,14 +110,14 @@ def test_penalty_is_larger_for_random_targets(labels: torch.Tensor) -> None:
     # WHEN
     (exact, _), (shrunk, _) = ridge(products, linear), ridge(products, random)
 
-    # THEN the random targets are fitted less closely than with a small penalty
+    # THEN the linear targets are fitted closely, and the random targets less closely than with a small penalty
     assert torch.allclose(products @ exact, linear, atol=0.05)
     overfitted, _ = solve_ridge(products, random, 0.01)
     assert float((products @ shrunk).norm()) < 0.8 * float((products @ overfitted).norm())
 
 
 def test_regression_scores_of_many_classes_can_be_calibrated() -> None:
-    # GIVEN regression scores of 100 classes, of which even the correct one is small
+    # GIVEN regression scores of 100 classes, where even the score of the correct class is small
     labels = torch.arange(1000) % 100
     scores = torch.randn(1000, 100, generator=generator()) * 0.03 + nn.functional.one_hot(labels, 100) * 0.15
 
@@ -128,7 +129,7 @@ def test_regression_scores_of_many_classes_can_be_calibrated() -> None:
 
 
 def test_images_without_contrast_give_finite_logits() -> None:
-    # GIVEN
+    # GIVEN images of one grey
     blank = torch.full((8, 32, 32, 3), 90, dtype=torch.uint8)
     classifier = PatchClassifier(3)
 
@@ -140,14 +141,14 @@ def test_images_without_contrast_give_finite_logits() -> None:
 
 
 @pytest.mark.parametrize("size", [4, 6, 8])
-def test_similarity_depends_on_every_corner(size: int, images: torch.Tensor) -> None:
+def test_similarity_depends_on_the_pixel_in_every_corner(size: int, images: torch.Tensor) -> None:
     # GIVEN
     similarity = PatchSimilarity(size)
     similarity.sample_patches(preprocess(images), generator())
     flat = torch.full((1, 3, 32, 32), 0.5)
     noise = torch.rand(3, generator=generator())
 
-    # WHEN a pixel changes in each corner
+    # WHEN the pixel in one corner changes
     features = []
     for row, column in ((0, 0), (0, 31), (31, 0), (31, 31)):
         marked = flat.clone()

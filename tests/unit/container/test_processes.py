@@ -1,4 +1,4 @@
-"""Training with two processes: one on each of two hosts, and two on one host, started by torchrun."""
+"""Training with two processes: one on each of two hosts, or two on one host, which torchrun starts."""
 
 import csv
 import json
@@ -19,6 +19,7 @@ from training.container.classifier.settings import parse
 
 
 def input_config(distribution: str) -> dict[str, str]:
+    """Return the environment variables with which SageMaker describes the distribution of the channel `train`."""
     return {
         "SM_NETWORK_INTERFACE_NAME": "lo",
         "SM_INPUT_DATA_CONFIG": json.dumps({"train": {"S3DistributionType": distribution}}),
@@ -26,7 +27,7 @@ def input_config(distribution: str) -> dict[str, str]:
 
 
 def run_hosts(jobs: list[Job], *, distribution: str, **hyperparameters: object) -> list[list[dict[str, Any]]]:
-    """Run train.py once for each job, as one host of the same training, and return each host's events."""
+    """Run train.py in one process for each job, as the hosts of one training job, and return each host's events."""
     port = free_port()
     running = []
     for rank, job in enumerate(jobs):
@@ -55,35 +56,36 @@ def run_hosts(jobs: list[Job], *, distribution: str, **hyperparameters: object) 
 
 
 def free_port() -> int:
+    """Return a TCP port that no process uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @pytest.mark.usefixtures("_no_export")
-def test_two_hosts_train_the_same_model_as_one(tmp_path: Path) -> None:
-    # GIVEN 41 images, so that the last batch cannot be divided evenly
+def test_two_hosts_give_the_same_metrics_as_one_host(tmp_path: Path) -> None:
+    # GIVEN 41 images, so that two hosts cannot divide the last batch evenly
     alone, first, second = (draw_job(tmp_path / name, train=41) for name in ("alone", "first", "second"))
     settings: dict[str, Any] = {**SETTINGS, "pretrained": 1}
     alone.run(**settings)
 
     # WHEN
-    main, other = run_hosts([first, second], distribution="FullyReplicated", **settings)
+    first_events, second_events = run_hosts([first, second], distribution="FullyReplicated", **settings)
 
-    # THEN the metrics differ only by rounding, because the hosts add in another order
+    # THEN the metrics differ only by rounding, because two hosts add numbers in a different order than one
     (expected,), (found,) = alone.metrics["epochs"], first.metrics["epochs"]
     for name in ("train_accuracy", "train_loss", "validation_loss"):
         assert found[name] == pytest.approx(expected[name], rel=0.01)
 
     # AND only rank 0 logs and writes
-    assert names(main) == ["data", "epoch"]
-    assert (main[0]["training_images"], main[0]["processes"]) == (41, 2)
-    assert other == []
+    assert names(first_events) == ["data", "epoch"]
+    assert (first_events[0]["training_images"], first_events[0]["processes"]) == (41, 2)
+    assert second_events == []
     assert not second.model.exists()
 
 
 @pytest.mark.usefixtures("_no_export")
-def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
+def test_processes_of_one_host_divide_the_shards_of_the_host(tmp_path: Path) -> None:
     # GIVEN two processes that torchrun starts on one host with 41 images
     job = draw_job(tmp_path, train=41)
     pack(job.folder / "train")
@@ -101,7 +103,8 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
         timeout=300,
     )
 
-    # THEN only rank 0 logs, and each process uses 20 images, the smaller of the two shares
+    # THEN only rank 0 logs, and each process trains on 20 images per epoch, because the smaller of the two shares
+    # has 20 images
     assert result.returncode == 0, result.stderr
     events = read_events(result.stdout)
     assert names(events) == ["data", "patches_fitted", "epoch", "epoch"]
@@ -111,7 +114,7 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
     with job.predictions.open() as stream:
         assert [len(line) for line in csv.reader(stream)] == [4] * 12
 
-    # AND a job with one process, which has other batches, ignores the checkpoint of two processes
+    # AND a job with one process ignores the checkpoint of two processes, because its batches differ
     events = job.run(**settings)
     assert names(events) == ["data", "checkpoint_ignored", "patches_fitted", "epoch", "epoch"]
     assert "another number of processes" in events[1]["reason"]
@@ -120,7 +123,7 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
 def test_hosts_with_different_shards_divide_the_pretraining_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN one of two hosts, which has its own training shards but the whole channel `pretrain`
+    # GIVEN one of two hosts, which has only its own training shards, but all shards of the channel `pretrain`
     job = draw_job(tmp_path)
     draw_split(job.folder / "pretrain", 40, seed=5)
     pack(job.folder / "pretrain")
@@ -140,5 +143,5 @@ def test_hosts_with_different_shards_divide_the_pretraining_batches(
     # WHEN
     module.pretrain(ResNet9(2), parse({"classes": "light,dark", "pretrained": 0, "pretrain_epochs": 1}), group)
 
-    # THEN
+    # THEN the pretraining data are treated as replicated on both hosts
     assert groups == [ProcessGroup(1, 2, torch.device("cpu"), sharded=False)]

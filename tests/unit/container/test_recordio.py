@@ -1,4 +1,4 @@
-"""RecordIO shards give the same examples as single images, and damaged shards are rejected."""
+"""RecordIO shards give the same training examples as image files, and damaged shards are rejected."""
 
 import re
 from pathlib import Path
@@ -13,13 +13,13 @@ from training.container.classifier.errors import InputError
 from training.container.classifier.recordio import read_records
 
 
-def test_shards_and_images_give_the_same_split(tmp_path: Path) -> None:
-    # GIVEN
+def test_shards_give_the_same_examples_as_image_files(tmp_path: Path) -> None:
+    # GIVEN the examples of a folder of image files
     draw_split(tmp_path / "train", 7, seed=1)
     channels = {"SM_CHANNEL_TRAIN": str(tmp_path / "train"), "SM_CHANNEL_TRAIN_LST": str(tmp_path / "train_lst")}
     images = read_channel("train", classes=2, size=32, environment=channels)
 
-    # WHEN
+    # WHEN the images are packed into a shard
     pack(tmp_path / "train")
     shards = read_channel("train", classes=2, size=32, environment={"SM_CHANNEL_TRAIN": str(tmp_path / "train")})
 
@@ -29,8 +29,8 @@ def test_shards_and_images_give_the_same_split(tmp_path: Path) -> None:
     assert shards.names == tuple(str(index) for index in range(7))
 
 
-def test_shards_of_staging_are_read_even_if_an_image_contains_the_magic_number(tmp_path: Path) -> None:
-    # GIVEN
+def test_shard_is_read_even_if_images_contain_the_magic_number(tmp_path: Path) -> None:
+    # GIVEN images that contain the number with which each record of a shard begins
     magic = bytes.fromhex("0a23d7ce")
     images = [b"a PNG", magic, b"abcd" + magic + b"efg" + magic * 2 + b"h", b"a" + magic]
 
@@ -57,7 +57,7 @@ def test_shards_of_staging_are_read_even_if_an_image_contains_the_magic_number(t
     ids=[
         "truncated record",
         "truncated frame",
-        "other content",
+        "not recordio",
         "first part only",
         "last part first",
         "fractional label",

@@ -1,4 +1,4 @@
-"""Serving gives the predictions of the training job, and errors with a status and a reason."""
+"""The serving code returns the training job's predictions, and rejects invalid requests with a status and a reason."""
 
 import base64
 import csv
@@ -26,12 +26,13 @@ def model(trained: Job) -> Model:
 
 @pytest.fixture
 def noise() -> Image.Image:
-    """A noise image of the model's size."""
+    """A noise image of 32 x 32 pixels, the size of the model's input."""
     pixels = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
 def predict(model: Model, body: bytes, content_type: str = "image/png") -> list[float]:
+    """Return the class probabilities that the serving code returns for an image."""
     response, kind = transform_fn(model, body, content_type, "application/json")
     assert kind == "application/json"
     probabilities: list[float] = json.loads(response)
@@ -39,11 +40,12 @@ def predict(model: Model, body: bytes, content_type: str = "image/png") -> list[
 
 
 def make_batch(*bodies: bytes) -> str:
+    """Return the body of a request with several images."""
     return json.dumps({"instances": [{"b64": base64.b64encode(body).decode()} for body in bodies]})
 
 
-def test_served_predictions_equal_those_of_the_training_job(model: Model, trained: Job) -> None:
-    # GIVEN the validation predictions that the job wrote
+def test_served_probabilities_equal_those_that_the_training_job_wrote(model: Model, trained: Job) -> None:
+    # GIVEN the validation predictions that the training job wrote
     with trained.predictions.open() as stream:
         predictions = list(csv.reader(stream))
 
@@ -53,8 +55,8 @@ def test_served_predictions_equal_those_of_the_training_job(model: Model, traine
         assert predict(model, body) == pytest.approx([float(each) for each in expected], abs=1e-3)
 
 
-def test_model_archive_is_self_contained(trained: Job) -> None:
-    # GIVEN
+def test_model_predicts_with_only_the_code_in_its_archive(trained: Job) -> None:
+    # GIVEN a validation prediction that the training job wrote
     with trained.predictions.open() as stream:
         name, _, *expected = next(csv.reader(stream))
 
@@ -77,7 +79,7 @@ def test_model_archive_is_self_contained(trained: Job) -> None:
         ("LA", "PNG", "image/png"),
     ],
 )
-def test_every_image_format_gets_probabilities(
+def test_images_of_every_mode_and_format_are_classified(
     model: Model, noise: Image.Image, mode: str, kind: str, content_type: str
 ) -> None:
     probabilities = predict(model, encoded(noise.convert(mode), kind), content_type)
@@ -85,39 +87,39 @@ def test_every_image_format_gets_probabilities(
     assert sum(probabilities) == pytest.approx(1, abs=1e-5)
 
 
-def test_several_images_in_one_request_keep_their_order(model: Model, noise: Image.Image) -> None:
-    # GIVEN
+def test_response_has_the_order_of_the_images_in_the_request(model: Model, noise: Image.Image) -> None:
+    # GIVEN three different images
     bodies = [encoded(noise), encoded(noise.transpose(Image.Transpose.ROTATE_90), "JPEG"), encoded(noise.convert("L"))]
 
-    # WHEN
+    # WHEN one request contains all of them
     response, _ = transform_fn(model, make_batch(*bodies), "application/json", "*/*")
 
-    # THEN
+    # THEN the response equals those of three requests, in the same order
     alone = [predict(model, body, "application/x-image") for body in bodies]
     assert np.allclose(json.loads(response), alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(130, 70), (20, 48), (33, 33)], ids=str)
-def test_other_sizes_are_resized_as_in_training(
+def test_images_of_a_different_size_are_resized_as_in_training(
     model: Model, trained: Job, noise: Image.Image, size: tuple[int, int]
 ) -> None:
-    # GIVEN an image, read by the training code
+    # GIVEN an image that is larger or smaller than the model's input, and its pixels as the training code reads them
     folder = trained.folder / f"size-{size[0]}"
     (folder / "images").mkdir(parents=True)
     (folder / "manifest").mkdir()
-    other = encoded(noise.resize(size, Image.Resampling.LANCZOS))
-    (folder / "images" / "a.png").write_bytes(other)
+    body = encoded(noise.resize(size, Image.Resampling.LANCZOS))
+    (folder / "images" / "a.png").write_bytes(body)
     (folder / "manifest" / "a.lst").write_text("0\t1\ta.png\n")
     channels = {"SM_CHANNEL_ONE": str(folder / "images"), "SM_CHANNEL_ONE_LST": str(folder / "manifest")}
     trained_on = read_channel("one", classes=2, size=32, environment=channels).images[0]
 
     # WHEN / THEN
-    assert np.array_equal(decode_image(other, ("PNG",), model.size), trained_on)
-    assert predict(model, other) == pytest.approx(predict(model, encoded(Image.fromarray(trained_on))))
+    assert np.array_equal(decode_image(body, ("PNG",), model.size), trained_on)
+    assert predict(model, body) == pytest.approx(predict(model, encoded(Image.fromarray(trained_on))))
 
 
-def test_16_bit_greyscale_keeps_its_upper_bits() -> None:
-    # GIVEN 1024 shades
+def test_16_bit_greyscale_image_is_reduced_to_its_upper_8_bits() -> None:
+    # GIVEN an image with 1024 shades of grey
     shades = (np.arange(32 * 32, dtype=np.uint16) * 64).reshape(32, 32)
 
     # WHEN
@@ -129,7 +131,7 @@ def test_16_bit_greyscale_keeps_its_upper_bits() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_exif_orientation_is_applied(kind: str) -> None:
-    # GIVEN a photo that is dark at the top, taken with a rotated camera
+    # GIVEN an image that is dark at the top, stored rotated, with the orientation in its EXIF data
     upright = Image.fromarray(np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[:, None], 32, axis=1))
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6  # rotate by 90 degrees clockwise
@@ -144,7 +146,7 @@ def test_exif_orientation_is_applied(kind: str) -> None:
 
 
 def test_bytes_after_the_image_and_damaged_exif_data_are_ignored(noise: Image.Image) -> None:
-    # GIVEN a JPEG, the same with bytes after its end as cameras write them, and the same with damaged EXIF data
+    # GIVEN a JPEG, copies of it with bytes after the end, as cameras write them, and a copy with damaged EXIF data
     plain, damaged = encoded(noise, "JPEG"), io.BytesIO()
     noise.save(damaged, "JPEG", exif=b"Exif\0\0damaged")
 
@@ -155,7 +157,7 @@ def test_bytes_after_the_image_and_damaged_exif_data_are_ignored(noise: Image.Im
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_truncated_image_is_rejected(noise: Image.Image, kind: str) -> None:
-    # GIVEN a file that lacks at least its end marker and the last pixels
+    # GIVEN an image file, all prefixes of which lack at least the end marker and the last pixels
     body = encoded(noise, kind)
 
     # WHEN / THEN
@@ -165,10 +167,12 @@ def test_truncated_image_is_rejected(noise: Image.Image, kind: str) -> None:
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
+    """Return a PNG chunk of the type `kind`."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def png(width: int, height: int, *more: bytes) -> bytes:
+    """Return a PNG without pixels, whose header states a width and a height, and which contains the chunks `more`."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
@@ -180,6 +184,7 @@ def late_profile(noise: Image.Image) -> bytes:
 
 
 def truncated(noise: Image.Image) -> bytes:
+    """Return a PNG that lacks its last 200 bytes."""
     return encoded(noise)[:-200]
 
 
@@ -210,7 +215,7 @@ def truncated(noise: Image.Image) -> bytes:
         "text bomb",
     ],
 )
-def test_invalid_image_is_a_client_error(
+def test_invalid_image_is_rejected_with_status_400(
     model: Model, noise: Image.Image, make_body: Callable[[Image.Image], bytes], reason: str
 ) -> None:
     with pytest.raises(RequestError, match=reason) as caught:
@@ -236,7 +241,7 @@ def test_invalid_image_is_a_client_error(
     ],
     ids=range(11),
 )
-def test_body_without_a_list_of_images_is_a_client_error(model: Model, body: str) -> None:
+def test_invalid_list_of_images_is_rejected_with_status_400(model: Model, body: str) -> None:
     with pytest.raises(RequestError, match="the body must be") as caught:
         transform_fn(model, body, "application/json", "application/json")
     assert caught.value.status_code == 400
@@ -266,7 +271,7 @@ def test_accept_header_is_a_list_of_weighted_media_ranges(accept: str, accepts: 
     assert accepts_json(accept) == accepts
 
 
-def test_unsupported_media_type_is_status_415(model: Model, noise: Image.Image) -> None:
+def test_unsupported_content_type_or_accept_header_gives_status_415(model: Model, noise: Image.Image) -> None:
     with pytest.raises(RequestError, match=r"content type must be one of image/png, .* \(got text/csv\)") as caught:
         transform_fn(model, encoded(noise), "text/csv", "application/json")
     assert caught.value.status_code == 415

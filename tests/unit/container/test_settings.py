@@ -1,4 +1,4 @@
-"""Hyperparameters: defaults, types, and errors that name the hyperparameter."""
+"""Hyperparameters: defaults, types, and errors that name the invalid hyperparameter."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ CLASSES = {"classes": "bicycle,motorcycle"}
 
 
 @pytest.mark.parametrize("pretrained", [0, 1], ids=["from scratch", "pretrained"])
-def test_defaults_depend_on_pretrained(pretrained: int) -> None:
+def test_defaults_depend_on_whether_the_network_is_pretrained(pretrained: int) -> None:
     # WHEN
     settings = parse({**CLASSES, "pretrained": str(pretrained)})
 
@@ -22,13 +22,13 @@ def test_defaults_depend_on_pretrained(pretrained: int) -> None:
     assert settings.classes == ("bicycle", "motorcycle")
 
 
-def test_texts_and_numbers_are_equivalent() -> None:
-    # GIVEN hyperparameters as SageMaker stores them, and as the SDK passes them
-    texts = {**CLASSES, "epochs": "3", "learning_rate": "0.01", "seed": "7"}
+def test_strings_and_numbers_give_the_same_settings() -> None:
+    # GIVEN hyperparameters as strings, which SageMaker stores, and as numbers, which the SDK passes
+    strings = {**CLASSES, "epochs": "3", "learning_rate": "0.01", "seed": "7"}
     numbers = {**CLASSES, "epochs": 3, "learning_rate": 0.01, "seed": 7}
 
     # WHEN / THEN
-    assert parse(texts) == parse(numbers)
+    assert parse(strings) == parse(numbers)
 
 
 def test_hyperparameters_of_aws_tools_are_ignored() -> None:
@@ -52,7 +52,7 @@ def test_hyperparameters_of_aws_tools_are_ignored() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_invalid_hyperparameter_is_named(hyperparameters: dict[str, Any], reason: str) -> None:
+def test_error_names_the_invalid_hyperparameter(hyperparameters: dict[str, Any], reason: str) -> None:
     with pytest.raises(InputError, match=re.escape(reason)) as caught:
         parse(hyperparameters)
     assert "\n" not in str(caught.value)

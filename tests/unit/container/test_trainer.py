@@ -1,4 +1,4 @@
-"""Batches, the learning rate schedule, and the use of bfloat16."""
+"""The trainer: its batches, its learning rate schedule, and its use of bfloat16."""
 
 import pytest
 import torch
@@ -7,15 +7,22 @@ from training.container.classifier.trainer import BatchPlan, make_schedule, shuf
 
 
 def epoch(seed: int, examples: int, used: int, size: int = 4) -> list[int]:
-    """Return the indices that an epoch uses."""
+    """Return the indices of the examples in the batches of one epoch.
+
+    Parameters
+    ----------
+    examples : number of examples on this host
+    used : number of examples that each host uses in an epoch
+    size : examples in a batch
+    """
     plan = BatchPlan(examples=used, size=size, smallest=2)
     batches = list(shuffled_batches(examples, plan, torch.Generator().manual_seed(seed)))
     assert all(len(batch) >= 2 for batch in batches)
     return [int(index) for batch in batches for index in batch]
 
 
-def test_host_with_more_examples_uses_all_of_them_over_time() -> None:
-    # GIVEN a host with 11 examples, while another host has 5
+def test_host_with_more_examples_uses_different_examples_in_each_epoch() -> None:
+    # GIVEN a host with 11 examples in a job whose other host has 5 examples
     epochs = [epoch(seed, 11, 5) for seed in range(20)]
 
     # THEN each epoch uses 5 examples, and every example occurs in some epoch
@@ -43,11 +50,11 @@ def test_learning_rate_rises_and_falls_in_any_number_of_steps(steps: int) -> Non
     # THEN
     assert rates[0] < max(rates)
     assert max(rates) == pytest.approx(1, rel=0.01)
-    assert steps == 1 or rates[-1] < max(rates)  # a single step only reaches the maximum
+    assert steps == 1 or rates[-1] < max(rates)  # with one step, the rate rises to the maximum and does not fall
 
 
 @pytest.mark.parametrize(("capability", "expected"), [(7, False), (8, True), (9, True)])
-def test_bfloat16_is_used_only_where_the_gpu_supports_it(
+def test_bfloat16_is_supported_from_compute_capability_8_and_not_on_a_cpu(
     capability: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a GPU with this major compute capability

@@ -1,4 +1,4 @@
-"""The tests of two samples, compared with SciPy and with known p-values."""
+"""The two-sample tests give the results of SciPy, and the expected p-values."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,8 @@ from training.container.classifier.two_sample_tests import (
 )
 
 
-def normal(size: int, mean: float = 0.0, *, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def draw_normal(size: int, mean: float = 0.0, *, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return `size` normally distributed numbers with a standard deviation of 1."""
     return np.random.default_rng((seed, size)).normal(mean, size=size)
 
 
@@ -22,7 +23,7 @@ def normal(size: int, mean: float = 0.0, *, seed: int = 0) -> np.ndarray[tuple[i
 @pytest.mark.parametrize("shift", [0.0, 0.3, 2.0])
 def test_kolmogorov_smirnov_equals_scipys_exact_test(n: int, m: int, shift: float) -> None:
     # GIVEN
-    first, second = normal(n), normal(m, shift, seed=1)
+    first, second = draw_normal(n), draw_normal(m, shift, seed=1)
 
     # WHEN
     statistic, p_value = kolmogorov_smirnov(first, second)
@@ -33,11 +34,11 @@ def test_kolmogorov_smirnov_equals_scipys_exact_test(n: int, m: int, shift: floa
     assert p_value == pytest.approx(expected.pvalue, abs=1e-10)
 
 
-def test_kolmogorov_smirnov_of_equal_values_finds_no_difference() -> None:
+def test_kolmogorov_smirnov_of_constant_samples_is_not_significant() -> None:
     assert kolmogorov_smirnov(np.ones(10), np.ones(20)) == (0.0, 1.0)
 
 
-def test_population_stability_index_is_the_symmetric_divergence() -> None:
+def test_population_stability_index_is_the_sum_of_both_kl_divergences() -> None:
     # GIVEN
     baseline, window = np.array([30, 50, 20]), np.array([10, 40, 150])
 
@@ -53,9 +54,9 @@ def test_population_stability_index_is_finite_for_an_empty_bin() -> None:
     assert 0.2 < population_stability_index(np.array([50, 50, 0]), np.array([100, 0, 100])) < 10
 
 
-def test_energy_distance_equals_scipys_in_one_dimension() -> None:
+def test_energy_distance_in_one_dimension_equals_scipys() -> None:
     # GIVEN
-    first, second = normal(50), normal(80, 0.5, seed=1)
+    first, second = draw_normal(50), draw_normal(80, 0.5, seed=1)
 
     # WHEN
     statistic, _ = energy_distance(first[:, None], second[:, None], np.random.default_rng(0))
@@ -66,7 +67,7 @@ def test_energy_distance_equals_scipys_in_one_dimension() -> None:
 
 def test_energy_distance_p_value_equals_scipys_permutation_test() -> None:
     # GIVEN
-    first, second = normal(12), normal(15, 0.9, seed=1)
+    first, second = draw_normal(12), draw_normal(15, 0.9, seed=1)
 
     # WHEN
     _, p_value = energy_distance(first[:, None], second[:, None], np.random.default_rng(0))
@@ -82,7 +83,7 @@ def test_energy_distance_p_value_equals_scipys_permutation_test() -> None:
     assert p_value == pytest.approx(expected.pvalue, abs=0.02)
 
 
-def test_energy_distance_detects_a_change_of_one_dimension() -> None:
+def test_energy_distance_detects_a_shift_in_one_of_four_dimensions() -> None:
     # GIVEN
     generator = np.random.default_rng(0)
     first, second = generator.normal(size=(60, 4)), generator.normal(size=(60, 4))
@@ -132,19 +133,19 @@ def test_class_mix_equals_scipys_permutation_test(counts: tuple[list[int], list[
     assert p_value == pytest.approx(resampled.pvalue, abs=0.03)
 
 
-def test_class_mix_ignores_a_class_that_neither_sample_has() -> None:
+def test_class_mix_ignores_a_class_without_examples_in_both_samples() -> None:
     assert class_mix(np.array([9, 0, 1]), np.array([1, 0, 9]), np.random.default_rng(0)) == class_mix(
         np.array([9, 1]), np.array([1, 9]), np.random.default_rng(0)
     )
 
 
-def test_class_mix_of_one_class_is_not_significant() -> None:
+def test_class_mix_of_samples_with_one_class_is_not_significant() -> None:
     assert class_mix(np.array([7, 0]), np.array([9, 0]), np.random.default_rng(0)) == (0.0, 1.0)
 
 
-def test_holm_multiplies_by_the_number_of_remaining_hypotheses() -> None:
+def test_holm_multiplies_each_p_value_by_the_number_of_remaining_tests() -> None:
     assert holm([0.03, 0.001, 0.04, 0.9]) == pytest.approx([0.09, 0.004, 0.09, 0.9])
 
 
-def test_holm_does_not_exceed_1() -> None:
+def test_holm_returns_no_p_value_above_1() -> None:
     assert holm([0.8, 0.7]) == [1.0, 1.0]

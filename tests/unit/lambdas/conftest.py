@@ -1,4 +1,4 @@
-"""Fixtures that import the functions by path, because each is a `handler.py` in its own folder."""
+"""Fixtures with the modules of the Lambda functions, which are imported by path, because each is named `handler.py`."""
 
 import importlib.util
 import os
@@ -28,35 +28,35 @@ def load_function(name: str) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def functions() -> dict[str, ModuleType]:
-    """Return the modules of all functions, by name."""
+    """Return the module of each Lambda function, by the function's name."""
     return {name: load_function(name) for name in NAMES}
 
 
 @pytest.fixture(scope="session")
 def serialize(functions: dict[str, ModuleType]) -> ModuleType:
-    """Return serialize's module."""
+    """Return the module of the function serialize."""
     return functions["serialize"]
 
 
 @pytest.fixture(scope="session")
 def classify(functions: dict[str, ModuleType]) -> ModuleType:
-    """Return classify's module."""
+    """Return the module of the function classify."""
     return functions["classify"]
 
 
 @pytest.fixture(scope="session")
 def filtering(functions: dict[str, ModuleType]) -> ModuleType:
-    """Return filter's module; `filter` is a Python built-in."""
+    """Return the module of the function filter, under a different name, because `filter` is a Python built-in."""
     return functions["filter"]
 
 
 @pytest.fixture(scope="session")
 def classify_batch(functions: dict[str, ModuleType]) -> ModuleType:
-    """Return classify_batch's module."""
+    """Return the module of the function classify_batch."""
     return functions["classify_batch"]
 
 
 @pytest.fixture(scope="session")
 def summarize(functions: dict[str, ModuleType]) -> ModuleType:
-    """Return summarize's module."""
+    """Return the module of the function summarize."""
     return functions["summarize"]

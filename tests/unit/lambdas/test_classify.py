@@ -1,4 +1,4 @@
-"""Classify sends an image to the endpoint, and validates the response."""
+"""The function classify sends an image to the endpoint, and validates the response."""
 
 import base64
 import io
@@ -21,12 +21,13 @@ from tests.unit.lambdas.images import draw
 PNG, JPEG = draw("PNG"), draw("JPEG")
 
 
-def event_of(image: bytes) -> dict[str, Any]:
+def make_event(image: bytes) -> dict[str, Any]:
+    """Return the event that serialize passes on for an image."""
     return {"image_data": base64.b64encode(image).decode(), "s3_key": "test/image", "inferences": []}
 
 
 class FakeRuntime:
-    """A SageMaker Runtime client that returns one response, or raises one error."""
+    """A SageMaker Runtime client whose requests all return `response`, or raise `error`."""
 
     def __init__(self, response: bytes = b"[0.25, 0.75]", *, error: Exception | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -41,7 +42,7 @@ class FakeRuntime:
 
 
 class FakeS3:
-    """An S3 client that returns one object, or raises one error."""
+    """An S3 client whose requests all return an object with `content`, or raise `error`."""
 
     def __init__(self, content: bytes = b"", *, error: Exception | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -56,7 +57,7 @@ class FakeS3:
 
 
 class BrokenBody:
-    """A response body whose connection breaks."""
+    """A response body that raises an error when it is read, because the connection breaks."""
 
     def read(self) -> bytes:
         raise ResponseStreamingError(error="connection broken")
@@ -70,7 +71,13 @@ def client_error(
     original_status: int | None = None,
     original_message: str = "original message",
 ) -> ClientError:
-    """Return the error that boto3 raises for an error response of InvokeEndpoint."""
+    """Return the error that boto3 raises for an error response of InvokeEndpoint.
+
+    Parameters
+    ----------
+    status : HTTP status of SageMaker's response
+    original_status, original_message : HTTP status and message of the model container's response
+    """
     response: Any = {
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -91,17 +98,18 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, runtime: Any, event: Any) -> Any:
+    """Run the function with a fake SageMaker Runtime client."""
     monkeypatch.setattr(module, "runtime", runtime)
     return module.handler(event, None)
 
 
 @pytest.mark.parametrize("in_envelope", [False, True], ids=["plain", "in an envelope"])
-@pytest.mark.parametrize("image", [PNG, JPEG, b"GIF89a"], ids=["png", "jpeg", "other format"])
-def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
+@pytest.mark.parametrize("image", [PNG, JPEG, b"GIF89a"], ids=["png", "jpeg", "gif"])
+def test_image_is_sent_and_the_probabilities_are_returned_with_class_names(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, in_envelope: bool, image: bytes
 ) -> None:
     # GIVEN
-    runtime, event = FakeRuntime(), event_of(image)
+    runtime, event = FakeRuntime(), make_event(image)
 
     # WHEN
     result = run(classify, monkeypatch, runtime, {"statusCode": 200, "body": event} if in_envelope else event)
@@ -130,10 +138,10 @@ def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
     }
 
 
-def test_image_that_serialize_left_out_is_read_from_s3_by_version(
+def test_image_that_is_not_in_the_event_is_read_from_s3_by_version(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN an image as large as the model accepts
+    # GIVEN an event with only the key and version of an image, whose size is the maximum that the model accepts
     runtime, s3 = FakeRuntime(), FakeS3(JPEG.ljust(classify.MAX_BYTES, b"\0"))
     monkeypatch.setattr(classify, "s3", s3)
     event = {"image_data": "", "s3_bucket": "bucket", "s3_key": "incoming/a/b.jpg", "s3_version": "first"}
@@ -160,7 +168,7 @@ def test_image_that_serialize_left_out_is_read_from_s3_by_version(
     ],
     ids=["deleted since", "too large", "empty", "S3 times out"],
 )
-def test_image_that_cannot_be_read_is_named_and_the_endpoint_is_not_invoked(
+def test_error_names_the_image_that_cannot_be_read_from_s3(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, error: str
 ) -> None:
     # GIVEN
@@ -173,17 +181,19 @@ def test_image_that_cannot_be_read_is_named_and_the_endpoint_is_not_invoked(
     assert runtime.requests == []
 
 
-def test_batch_transform_sends_the_same_content_type(classify: ModuleType) -> None:
-    # the model decides by it which formats it accepts
+def test_classify_and_batch_transform_send_the_same_content_type(classify: ModuleType) -> None:
+    # The model's container decides by the content type which image formats it accepts.
     assert classify.CONTENT_TYPE == batch_transform.CONTENT_TYPE
 
 
-def test_zero_and_one_are_probabilities(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_response_with_the_integers_zero_and_one_is_accepted(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     runtime = FakeRuntime(b"[0, 1]")
 
     # WHEN
-    result = run(classify, monkeypatch, runtime, event_of(PNG))
+    result = run(classify, monkeypatch, runtime, make_event(PNG))
 
     # THEN
     assert result["body"]["inferences"] == [0.0, 1.0]
@@ -226,10 +236,10 @@ def test_zero_and_one_are_probabilities(classify: ModuleType, monkeypatch: pytes
         "infinite",
         "negative",
         "above 1",
-        "beyond any float",
+        "too large for a float",
         "string",
         "booleans",
-        "null within",
+        "null in a list",
     ],
 )
 def test_response_without_one_probability_per_class_is_rejected(
@@ -240,7 +250,7 @@ def test_response_without_one_probability_per_class_is_rejected(
 
     # WHEN / THEN
     with pytest.raises(classify.ResponseError):
-        run(classify, monkeypatch, runtime, event_of(PNG))
+        run(classify, monkeypatch, runtime, make_event(PNG))
 
 
 def test_long_response_is_truncated_in_the_error(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,17 +259,17 @@ def test_long_response_is_truncated_in_the_error(classify: ModuleType, monkeypat
 
     # WHEN / THEN
     with pytest.raises(classify.ResponseError) as raised:
-        run(classify, monkeypatch, runtime, event_of(PNG))
+        run(classify, monkeypatch, runtime, make_event(PNG))
     assert len(str(raised.value)) < 300
 
 
-def test_missing_endpoint_has_its_own_error(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_endpoint_raises_endpoint_missing_error(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     error = client_error("ValidationError", message="Endpoint some-endpoint of account 123456789012 not found.")
 
     # WHEN / THEN
     with pytest.raises(classify.EndpointMissingError, match="some-endpoint does not exist"):
-        run(classify, monkeypatch, FakeRuntime(error=error), event_of(PNG))
+        run(classify, monkeypatch, FakeRuntime(error=error), make_event(PNG))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +280,7 @@ def test_missing_endpoint_has_its_own_error(classify: ModuleType, monkeypatch: p
     ],
     ids=["invalid request", "access denied"],
 )
-def test_permanent_error_of_the_endpoint_is_not_retried(
+def test_permanent_error_of_the_endpoint_is_raised_unchanged(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: ClientError
 ) -> None:
     # GIVEN
@@ -278,21 +288,21 @@ def test_permanent_error_of_the_endpoint_is_not_retried(
 
     # WHEN / THEN
     with pytest.raises(ClientError) as raised:
-        run(classify, monkeypatch, runtime, event_of(PNG))
+        run(classify, monkeypatch, runtime, make_event(PNG))
     assert raised.value is error
 
 
 @pytest.mark.parametrize("status", [400, 413, 415])
-def test_rejected_image_is_named_with_the_models_reason_without_its_traceback(
+def test_error_for_a_rejected_image_has_the_models_reason_without_the_traceback(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    # GIVEN the response of AWS's inference toolkit
+    # GIVEN an error response in the format of AWS's inference toolkit: a reason and a traceback
     message = "the image is truncated\nTraceback (most recent call last):\n  File ..."
     error = client_error("ModelError", status=424, original_status=status, original_message=message)
 
     # WHEN / THEN
     with pytest.raises(classify.ImageInvalidError) as raised:
-        run(classify, monkeypatch, FakeRuntime(error=error), {**event_of(PNG), "s3_bucket": "bucket"})
+        run(classify, monkeypatch, FakeRuntime(error=error), {**make_event(PNG), "s3_bucket": "bucket"})
     assert str(raised.value) == "the model rejects s3://bucket/test/image: the image is truncated"
 
 
@@ -321,7 +331,7 @@ def test_rejected_image_is_named_with_the_models_reason_without_its_traceback(
         "read timeout",
     ],
 )
-def test_transient_error_of_the_endpoint_lets_the_state_machine_retry(
+def test_transient_error_of_the_endpoint_raises_endpoint_unavailable_error(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN
@@ -329,14 +339,14 @@ def test_transient_error_of_the_endpoint_lets_the_state_machine_retry(
 
     # WHEN
     with pytest.raises(classify.EndpointUnavailableError, match="some-endpoint is unavailable") as raised:
-        run(classify, monkeypatch, runtime, event_of(PNG))
+        run(classify, monkeypatch, runtime, make_event(PNG))
 
-    # THEN the function itself makes one attempt
+    # THEN the function itself does not retry
     assert str(error) in str(raised.value)
     assert len(runtime.requests) == 1
 
 
-def test_broken_connection_in_the_response_lets_the_state_machine_retry(
+def test_broken_connection_raises_endpoint_unavailable_error(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -345,16 +355,16 @@ def test_broken_connection_in_the_response_lets_the_state_machine_retry(
 
     # WHEN / THEN
     with pytest.raises(classify.EndpointUnavailableError, match="connection broken"):
-        run(classify, monkeypatch, runtime, event_of(PNG))
+        run(classify, monkeypatch, runtime, make_event(PNG))
 
 
-def timeouts_of_functions() -> dict[str, int]:
+def read_function_timeouts() -> dict[str, int]:
     """Return the timeout in seconds of each function in terraform/modules/functions."""
     source = (TERRAFORM_DIRECTORY / "modules" / "functions" / "main.tf").read_text()
     return {name: int(seconds) for name, seconds in re.findall(r"(\w+) = \{\n.*\n\s+timeout +=\s(\d+)", source)}
 
 
-def test_a_model_that_does_not_respond_lets_the_state_machine_retry_before_the_function_times_out(
+def test_endpoint_unavailable_error_is_raised_before_the_function_times_out(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a server that accepts a connection and never responds
@@ -371,15 +381,15 @@ def test_a_model_that_does_not_respond_lets_the_state_machine_retry_before_the_f
 
         # WHEN
         with pytest.raises(classify.EndpointUnavailableError, match="Read timeout"):
-            run(classify, monkeypatch, runtime, event_of(PNG))
+            run(classify, monkeypatch, runtime, make_event(PNG))
 
-    # THEN one attempt, with a connection (TCP and TLS) and the longest response of a model, fits into the function,
-    # after one attempt to read the image from S3
+    # THEN the function's timeout is longer than one attempt to read the image from S3 and one attempt to invoke the
+    # endpoint. Each attempt consists of a connection (TCP and TLS) and the maximum time for a response.
     configs = [config, classify.s3.meta.config]
     assert [each.retries["total_max_attempts"] for each in configs] == [1, 1]
     assert config.read_timeout > 60
     seconds = sum(2 * each.connect_timeout + each.read_timeout for each in configs)
-    assert seconds < timeouts_of_functions()["classify"]
+    assert seconds < read_function_timeouts()["classify"]
 
 
 @pytest.mark.parametrize(
@@ -392,9 +402,9 @@ def test_a_model_that_does_not_respond_lets_the_state_machine_retry_before_the_f
         ("iVBORw0", "image_data must be base64"),
         ("äöü=", "image_data must be base64"),
     ],
-    ids=["empty without a bucket", "null", "number", "not base64", "truncated base64", "umlauts"],
+    ids=["neither data nor bucket", "null", "number", "not base64", "truncated base64", "umlauts"],
 )
-def test_event_without_an_image_is_rejected_before_the_endpoint_is_invoked(
+def test_event_without_a_valid_image_is_rejected_before_the_endpoint_is_invoked(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, image_data: Any, message: str
 ) -> None:
     # GIVEN
@@ -409,13 +419,15 @@ def test_event_without_an_image_is_rejected_before_the_endpoint_is_invoked(
 
 
 @pytest.mark.parametrize("name", ["ENDPOINT_NAME", "CLASS_NAMES"])
-def test_missing_setting_is_named(classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_error_names_the_missing_environment_variable(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     # GIVEN
     monkeypatch.delenv(name)
 
     # WHEN / THEN
     with pytest.raises(classify.SettingsError, match=name):
-        run(classify, monkeypatch, FakeRuntime(), event_of(PNG))
+        run(classify, monkeypatch, FakeRuntime(), make_event(PNG))
 
 
 @pytest.mark.parametrize(
@@ -430,38 +442,40 @@ def test_missing_setting_is_named(classify: ModuleType, monkeypatch: pytest.Monk
     ],
     ids=["empty endpoint", "empty", "not json", "single name", "numbers", "empty list"],
 )
-def test_invalid_setting_is_named(classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_error_names_the_invalid_environment_variable(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     # GIVEN
     monkeypatch.setenv(name, value)
 
     # WHEN / THEN
     with pytest.raises(classify.SettingsError, match=name):
-        run(classify, monkeypatch, FakeRuntime(b"[]"), event_of(PNG))
+        run(classify, monkeypatch, FakeRuntime(b"[]"), make_event(PNG))
 
 
-def test_largest_image_with_a_hundred_classes_fits_into_a_state(
+def test_result_for_the_largest_inline_image_and_100_classes_fits_into_a_state(
     classify: ModuleType, serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN names longer than any in CIFAR-100, and probabilities with the maximum number of digits
+    # GIVEN 100 class names that are longer than any in CIFAR-100, and probabilities with many digits
     names = [f"large_omnivores_and_herbivor{number}" for number in range(100)]
     monkeypatch.setenv("CLASS_NAMES", json.dumps(names))
     runtime = FakeRuntime(json.dumps([0.0012345678901234567] * 100).encode())
-    event = {**event_of(PNG.ljust(serialize.MAX_INLINE_BYTES, b"\0")), "s3_key": "k" * 1024}
+    event = {**make_event(PNG.ljust(serialize.MAX_INLINE_BYTES, b"\0")), "s3_key": "k" * 1024}
 
     # WHEN
     result = run(classify, monkeypatch, runtime, event)
 
-    # THEN there is room for the metadata of Lambda's response
+    # THEN the result is below Step Functions' limit of 262,144 bytes, with 4,096 bytes left for Lambda's metadata
     assert len(result["body"]["predictions"]) == 100
     assert len(json.dumps(result)) < 262_144 - 4_096
 
 
-def test_log_names_execution_and_image_even_if_the_endpoint_fails(
+def test_log_names_the_execution_and_the_image_even_if_the_model_rejects_the_image(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # GIVEN
     runtime = FakeRuntime(error=client_error("ModelError", status=424, original_status=400))
-    event = {"execution": "some-arn", "body": {**event_of(PNG), "s3_bucket": "bucket"}}
+    event = {"execution": "some-arn", "body": {**make_event(PNG), "s3_bucket": "bucket"}}
 
     # WHEN
     with caplog.at_level("INFO"), pytest.raises(classify.ImageInvalidError):
@@ -476,28 +490,28 @@ def test_log_names_execution_and_image_even_if_the_endpoint_fails(
 def test_request_has_the_inference_id_of_the_object_version(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], version: str
 ) -> None:
-    # GIVEN the image of an object, with or without a version
+    # GIVEN the event of an image whose object version is known, or is not
     runtime = FakeRuntime()
-    event = {**event_of(PNG), "s3_key": "incoming/Zoë/1.png", **fields}
+    event = {**make_event(PNG), "s3_key": "incoming/Zoë/1.png", **fields}
 
     # WHEN
     run(classify, monkeypatch, runtime, event)
 
-    # THEN a label that names the key and the version finds the captured request
+    # THEN the captured request can be found by a label with the same key and version
     assert runtime.requests[0]["InferenceId"] == inference_id("incoming/Zoë/1.png", version)
     assert len(runtime.requests[0]["InferenceId"]) == 64
 
 
 @pytest.mark.parametrize("key", [None, "", 7])
-def test_images_without_a_key_do_not_share_an_inference_id(
+def test_request_for_an_image_without_a_key_has_no_inference_id(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, key: object
 ) -> None:
-    # GIVEN an image that is only in the event
+    # GIVEN an image that is in the event, but not in S3
     runtime = FakeRuntime()
-    event = {**event_of(PNG), "s3_key": key}
+    event = {**make_event(PNG), "s3_key": key}
 
     # WHEN
     run(classify, monkeypatch, runtime, event)
 
-    # THEN data capture identifies the request by its event ID
+    # THEN data capture identifies the request by its event ID, which is unique
     assert "InferenceId" not in runtime.requests[0]

@@ -1,4 +1,4 @@
-# ruff: noqa: N803  boto3's argument names
+# ruff: noqa: N803  (boto3 names its arguments in CamelCase)
 """The function classify_batch classifies many images with few requests. An invalid image does not fail its batch."""
 
 import base64
@@ -14,7 +14,7 @@ from training.container.classifier import images as container_images
 from training.container.classifier import serving as container_serving
 
 BUCKET, FOLDER = "some-bucket", "batch/some-name/predictions"
-BAD = b"not an image"
+INVALID = b"not an image"
 
 
 def client_error(code: str, status: int, message: str = "some message", **fields: Any) -> ClientError:
@@ -28,7 +28,7 @@ def client_error(code: str, status: int, message: str = "some message", **fields
 
 
 class Body(io.BytesIO):
-    """An object's content that records whether it was read."""
+    """The body of an object, which records whether it was read."""
 
     was_read = False
 
@@ -38,7 +38,13 @@ class Body(io.BytesIO):
 
 
 class FakeS3:
-    """An in-memory S3 bucket. `errors` maps a key to the exception that get_object raises."""
+    """An in-memory S3 bucket.
+
+    Parameters
+    ----------
+    objects : content of each object, by key
+    errors : exception that get_object raises, by key
+    """
 
     def __init__(self, objects: dict[str, bytes], errors: dict[str, Exception] | None = None) -> None:
         self.bodies = {key: Body(content) for key, content in objects.items()}
@@ -68,7 +74,16 @@ class FakeS3:
 
 
 class FakeRuntime:
-    """A model that rejects every request with a bad image; the length of an image decides its class."""
+    """An endpoint whose model rejects each request that contains INVALID.
+
+    The model predicts an image with an odd number of bytes as a bicycle with confidence 0.99, and an image with an even
+    number of bytes as a motorcycle with confidence 0.6.
+
+    Parameters
+    ----------
+    accepts_json : whether the model accepts requests with several images
+    error : exception that each request raises
+    """
 
     def __init__(self, *, accepts_json: bool = True, error: Exception | None = None) -> None:
         self.requests: list[tuple[str, int]] = []  # content type, and number of images
@@ -84,7 +99,7 @@ class FakeRuntime:
         self.requests.append((ContentType, len(images)))
         if is_json and not self.accepts_json:
             raise client_error("ModelError", 424, OriginalStatusCode=415, OriginalMessage="content type")
-        if BAD in images:
+        if INVALID in images:
             raise client_error("ModelError", 424, OriginalStatusCode=400, OriginalMessage="no image\nTraceback")
         values = [[0.99, 0.01] if len(image) % 2 else [0.4, 0.6] for image in images]
         return {"Body": io.BytesIO(json.dumps(values if is_json else values[0]).encode()), "CustomAttributes": "v7"}
@@ -102,21 +117,22 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, runtime: FakeRuntime, items: list[Any]
 ) -> dict[str, Any]:
+    """Run the function on a batch of items, and return the counts of images by outcome."""
     monkeypatch.setattr(module, "s3", s3)
     monkeypatch.setattr(module, "runtime", runtime)
     event = {"execution": "some-arn", "bucket": BUCKET, "predictions": FOLDER, "items": items}
-    result: dict[str, Any] = module.handler(event, None)
-    return result
+    counts: dict[str, Any] = module.handler(event, None)
+    return counts
 
 
 def test_one_request_classifies_the_whole_batch(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an item in the format of an S3 listing, and a key as a string
+    # GIVEN a batch of two items: an entry of an S3 listing, and a key as a string
     s3, runtime = FakeS3({"test/a": b"odd", "test/b": b"even"}), FakeRuntime()
 
     # WHEN
     counts = run(classify_batch, monkeypatch, s3, runtime, [{"Key": "test/a"}, "test/b"])
 
-    # THEN there is a line for each image in order, and only counts are returned
+    # THEN the result object has a line for each image, in the order of the items, and the function returns counts
     assert runtime.requests == [("application/json", 2)]
     assert s3.lines() == [
         {"key": "test/a", "outcome": "classified", "class": "bicycle", "confidence": 0.99, "model_version": "v7"},
@@ -136,7 +152,7 @@ def test_one_request_classifies_the_whole_batch(classify_batch: ModuleType, monk
 
 def test_only_the_invalid_images_of_a_batch_fail(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN 100 images, of which the model rejects two
-    objects = {f"test/{number:03}": b"odd" for number in range(100)} | {"test/037": BAD, "test/099": BAD}
+    objects = {f"test/{number:03}": b"odd" for number in range(100)} | {"test/037": INVALID, "test/099": INVALID}
     s3, runtime = FakeS3(objects), FakeRuntime()
 
     # WHEN
@@ -153,11 +169,11 @@ def test_only_the_invalid_images_of_a_batch_fail(classify_batch: ModuleType, mon
     assert len(runtime.requests) < 35
 
 
-def test_model_that_accepts_one_image_per_request_gets_single_images(
+def test_model_that_rejects_json_receives_one_image_per_request(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a model that rejects JSON requests, like the built-in algorithm's
-    objects = {"test/a": b"odd", "test/b": BAD, "test/c": b"odd"}
+    # GIVEN a model that rejects JSON requests, like models of the built-in algorithm
+    objects = {"test/a": b"odd", "test/b": INVALID, "test/c": b"odd"}
     s3, runtime = FakeS3(objects), FakeRuntime(accepts_json=False)
 
     # WHEN
@@ -168,8 +184,8 @@ def test_model_that_accepts_one_image_per_request_gets_single_images(
     assert runtime.requests == [("application/json", 3), *[("application/x-image", 1)] * 3]
 
 
-def test_requests_respect_the_limits(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN images that together exceed the request limit, and one image that exceeds the limit in base64 by itself
+def test_requests_do_not_exceed_the_size_limit(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN images that together exceed the size limit of a request, and one image whose base64 alone exceeds the limit
     objects = {"test/a": b"x" * 1_000_001, "test/b": b"x" * 1_500_001, "test/c": b"x" * 5_000_001, "test/d": b"odd"}
     s3, runtime = FakeS3(objects), FakeRuntime()
 
@@ -181,7 +197,7 @@ def test_requests_respect_the_limits(classify_batch: ModuleType, monkeypatch: py
     assert {line["outcome"] for line in s3.lines()} == {"classified"}
 
 
-def test_limits_equal_the_limits_of_the_container(classify_batch: ModuleType) -> None:
+def test_limits_equal_those_of_the_model_container(classify_batch: ModuleType) -> None:
     assert classify_batch.MAX_BYTES == container_images.MAX_BYTES
     assert classify_batch.MAX_IMAGES == container_serving.MAX_IMAGES
 
@@ -200,7 +216,7 @@ def test_limits_equal_the_limits_of_the_container(classify_batch: ModuleType) ->
         {"Key": 7},
     ],
 )
-def test_invalid_item_fails_with_its_error_name(
+def test_invalid_item_gets_the_error_key_invalid_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, item: Any
 ) -> None:
     # GIVEN
@@ -228,7 +244,7 @@ def test_key_may_contain_special_characters(
     assert s3.lines()[0]["outcome"] == "classified"
 
 
-def test_object_without_a_valid_image_fails_with_its_error_name(
+def test_line_of_an_object_that_cannot_be_classified_names_the_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a deleted object, an empty object, an object of 10 GiB, and an object that may not be read
@@ -246,7 +262,7 @@ def test_object_without_a_valid_image_fails_with_its_error_name(
         ["test/deleted", "test/empty", "test/huge", "test/denied", "test/a"],
     )
 
-    # THEN the large object is not read
+    # THEN each line names the error, and the large object is not read
     assert [line.get("error") for line in s3.lines()] == [
         "ImageMissingError",
         "ImageInvalidError",
@@ -258,7 +274,9 @@ def test_object_without_a_valid_image_fails_with_its_error_name(
     assert (counts["images"], counts["failed"]) == (5, 4)
 
 
-def test_written_batch_is_not_classified_again(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_with_a_result_object_is_not_classified_again(
+    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN a batch whose result object exists
     s3, runtime = FakeS3({"test/a": b"odd"}), FakeRuntime()
     first = run(classify_batch, monkeypatch, s3, runtime, ["test/a"])
@@ -282,13 +300,13 @@ def test_written_batch_is_not_classified_again(classify_batch: ModuleType, monke
     ],
     ids=["throttled", "model fails", "service fails", "no connection"],
 )
-def test_unavailable_endpoint_fails_the_batch_for_a_retry(
+def test_unavailable_endpoint_raises_endpoint_unavailable_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN
     s3 = FakeS3({"test/a": b"odd", "test/b": b"odd"})
 
-    # WHEN / THEN nothing is written
+    # WHEN / THEN the function writes no result object
     with pytest.raises(classify_batch.EndpointUnavailableError):
         run(classify_batch, monkeypatch, s3, FakeRuntime(error=error), ["test/a", "test/b"])
     assert s3.written == {}
@@ -299,7 +317,7 @@ def test_unavailable_endpoint_fails_the_batch_for_a_retry(
     [client_error("SlowDown", 503), client_error("RequestTimeout", 400), ConnectTimeoutError(endpoint_url="some-url")],
     ids=["throttled", "timeout", "no connection"],
 )
-def test_unavailable_storage_fails_the_batch_for_a_retry(
+def test_unavailable_s3_raises_storage_unavailable_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN
@@ -310,7 +328,7 @@ def test_unavailable_storage_fails_the_batch_for_a_retry(
         run(classify_batch, monkeypatch, s3, FakeRuntime(), ["test/a", "test/b"])
 
 
-def test_missing_endpoint_fails_the_batch_with_endpoint_missing_error(
+def test_missing_endpoint_raises_endpoint_missing_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -335,7 +353,9 @@ def test_response_without_a_prediction_for_each_image_is_rejected(
         run(classify_batch, monkeypatch, FakeS3({"test/a": b"odd", "test/b": b"odd"}), runtime, ["test/a", "test/b"])
 
 
-def test_invalid_prediction_fails_only_its_image(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_image_with_the_invalid_prediction_fails(
+    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     s3, runtime = FakeS3({"test/a": b"odd", "test/b": b"odd"}), FakeRuntime()
     response = b"[[0.9, NaN], [0.99, 0.01]]"
@@ -349,7 +369,7 @@ def test_invalid_prediction_fails_only_its_image(classify_batch: ModuleType, mon
 
 
 @pytest.mark.parametrize("field", ["bucket", "predictions", "items"])
-def test_event_without_a_field_is_rejected(
+def test_event_without_a_required_field_is_rejected(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, field: str
 ) -> None:
     # GIVEN
@@ -361,7 +381,7 @@ def test_event_without_a_field_is_rejected(
 
 
 @pytest.mark.parametrize(("name", "value"), [("ENDPOINT_NAME", None), ("THRESHOLD", "high"), ("CLASS_NAMES", "[")])
-def test_invalid_setting_is_rejected(
+def test_missing_or_invalid_environment_variable_is_rejected(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
 ) -> None:
     # GIVEN

@@ -1,4 +1,4 @@
-"""The three functions validate the course's event format in the same way."""
+"""Serialize, classify and filter validate the course's event format (`statusCode`, `body`) in the same way."""
 
 import inspect
 from types import ModuleType
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 FUNCTIONS = ["serialize", "classify", "filter"]
-# The fields without which a function rejects an event
+# a field without which each function rejects an event
 REQUIRED = {"serialize": "s3_bucket", "classify": "image_data", "filter": "inferences"}
 
 
@@ -21,13 +21,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=FUNCTIONS)
 def name(request: pytest.FixtureRequest) -> str:
-    """Return the name of each function in turn."""
+    """Return the function's name; each test runs once for each function."""
     return str(request.param)
 
 
 @pytest.fixture
 def function(name: str, functions: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return a function's module without AWS clients, so that any request to AWS fails the test."""
+    """Return the function's module without AWS clients, so that any request to AWS fails the test."""
     module = functions[name]
     for client in ("s3", "runtime"):
         monkeypatch.setattr(module, client, None, raising=False)
@@ -39,7 +39,7 @@ def function(name: str, functions: dict[str, ModuleType], monkeypatch: pytest.Mo
     [None, [], "test/image", {"body": None}, {"body": "test/image"}, {"body": []}, {"statusCode": 200, "body": None}],
     ids=["null", "list", "string", "null body", "string body", "list body", "null body in an envelope"],
 )
-def test_event_without_an_object_is_rejected(function: ModuleType, event: Any) -> None:
+def test_event_or_body_that_is_not_an_object_is_rejected(function: ModuleType, event: Any) -> None:
     # WHEN / THEN
     with pytest.raises(function.EventError, match="the event, or its body, must be an object"):
         function.handler(event, None)
@@ -68,12 +68,24 @@ def test_large_event_is_truncated_in_the_error(function: ModuleType) -> None:
         *["body_of", "text_of", "is_probability", "read_object"],
     ],
 )
-def test_definitions_of_one_name_have_the_same_code_in_all_functions(
+def test_definitions_with_the_same_name_have_the_same_code_in_all_functions(
     functions: dict[str, ModuleType], definition: str
 ) -> None:
-    # GIVEN definitions in functions that share no code, because each zip file contains a single handler.py
-    found = [getattr(functions[name], definition) for name in FUNCTIONS if hasattr(functions[name], definition)]
+    # GIVEN copies of a definition, which the functions cannot import, because each zip file has only one handler.py
+    copies = [getattr(functions[name], definition) for name in FUNCTIONS if hasattr(functions[name], definition)]
 
     # THEN
-    assert len(found) >= 2
-    assert len({inspect.getsource(each) for each in found}) == 1
+    assert len(copies) >= 2
+    assert len({inspect.getsource(each) for each in copies}) == 1
+
+
+@pytest.mark.parametrize("constant", ["MAX_BYTES", "THROTTLED", "TRANSIENT"])
+def test_constants_with_the_same_name_have_the_same_value_in_all_functions(
+    functions: dict[str, ModuleType], constant: str
+) -> None:
+    # GIVEN
+    copies = [getattr(module, constant) for module in functions.values() if hasattr(module, constant)]
+
+    # THEN
+    assert len(copies) >= 2
+    assert all(value == copies[0] for value in copies)

@@ -1,4 +1,7 @@
-"""Filter passes images at or above the threshold, and fails under the course's error name below it."""
+"""The function filter returns an image whose confidence reaches the threshold, and raises an error for other images.
+
+The course gave the error its name, THRESHOLD_CONFIDENCE_NOT_MET.
+"""
 
 from types import ModuleType
 from typing import Any
@@ -19,7 +22,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("event", [BODY, {"statusCode": 200, "body": BODY}], ids=["plain", "in an envelope"])
-def test_confidence_at_the_threshold_passes_with_the_predicted_class(filtering: ModuleType, event: Any) -> None:
+def test_image_at_the_threshold_is_returned_with_its_predicted_class(filtering: ModuleType, event: Any) -> None:
     # WHEN
     result = filtering.handler(event, None)
 
@@ -27,8 +30,10 @@ def test_confidence_at_the_threshold_passes_with_the_predicted_class(filtering: 
     assert result == {"statusCode": 200, "body": {**BODY, "class": "motorcycle", "confidence": 0.93}}
 
 
-def test_log_has_execution_image_and_confidence(filtering: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
-    # GIVEN an image below the threshold
+def test_log_has_the_execution_the_image_and_the_confidence(
+    filtering: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    # GIVEN an image with a confidence below the threshold
     event = {"execution": "some-arn", "body": {**BODY, "s3_bucket": "bucket", "inferences": [0.4, 0.6]}}
 
     # WHEN
@@ -56,7 +61,7 @@ def test_predicted_class_has_the_highest_probability(filtering: ModuleType) -> N
     assert (result["body"]["class"], result["body"]["confidence"]) == ("bicycle", 0.99)
 
 
-def test_predictions_are_optional(filtering: ModuleType) -> None:
+def test_event_without_class_names_is_accepted(filtering: ModuleType) -> None:
     # WHEN
     result = filtering.handler({"inferences": [0.05, 0.95]}, None)
 
@@ -73,7 +78,7 @@ def test_predictions_are_optional(filtering: ModuleType) -> None:
     ],
     ids=["just below", "low", "zero"],
 )
-def test_confidence_below_the_threshold_fails_under_the_courses_name(
+def test_confidence_below_the_threshold_raises_threshold_confidence_not_met(
     filtering: ModuleType, inferences: list[float], message: str
 ) -> None:
     # GIVEN
@@ -88,7 +93,7 @@ def test_confidence_below_the_threshold_fails_under_the_courses_name(
     assert str(raised.value) == f"{message} for test/image, below the threshold of 0.93"
 
 
-def test_error_message_without_class_names(filtering: ModuleType) -> None:
+def test_error_for_an_event_without_class_names_has_the_confidence(filtering: ModuleType) -> None:
     # WHEN / THEN
     with pytest.raises(
         filtering.THRESHOLD_CONFIDENCE_NOT_MET,
@@ -125,7 +130,7 @@ def test_error_message_without_class_names(filtering: ModuleType) -> None:
         "infinite",
         "negative",
         "above 1",
-        "beyond any float",
+        "too large for a float",
         "null predictions",
         "too few predictions",
         "predictions are strings",
@@ -154,7 +159,7 @@ def test_missing_or_invalid_threshold_is_rejected(
 
 
 @pytest.mark.parametrize(("value", "confidence"), [("0", 0.0), ("1", 1.0)])
-def test_zero_and_one_are_thresholds(
+def test_thresholds_zero_and_one_are_accepted(
     filtering: ModuleType, monkeypatch: pytest.MonkeyPatch, value: str, confidence: float
 ) -> None:
     # GIVEN

@@ -1,4 +1,8 @@
-"""Serialize returns small files, whatever their content, and raises a specific error for what is no image."""
+"""The function serialize reads an image from S3.
+
+It returns a small file in base64 without decoding the image, and a larger file by key and version. An object that is
+missing, empty or too large has its own error.
+"""
 
 import base64
 import io
@@ -16,7 +20,7 @@ PNG, JPEG = draw("PNG"), draw("JPEG")
 
 
 class Body(io.BytesIO):
-    """An object's content that records whether it was read."""
+    """The body of an object, which records whether it was read."""
 
     was_read = False
 
@@ -26,7 +30,12 @@ class Body(io.BytesIO):
 
 
 class FakeS3:
-    """An S3 client that returns one object with a version, or raises one error."""
+    """An S3 client whose requests all return the same object version, or raise `error`.
+
+    Parameters
+    ----------
+    size : size of the object in bytes that S3 reports; the length of `content` by default
+    """
 
     def __init__(self, content: bytes = b"", *, size: int | None = None, error: Exception | None = None) -> None:
         self.body = Body(content)
@@ -51,6 +60,7 @@ def client_error(code: str, status: int = 404) -> ClientError:
 
 
 def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, event: Any = EVENT) -> Any:
+    """Run the function with a fake S3 client."""
     monkeypatch.setattr(module, "s3", s3)
     return module.handler(event, None)
 
@@ -59,9 +69,9 @@ def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, event: 
 @pytest.mark.parametrize(
     "image",
     [PNG, JPEG, JPEG + b"MAKERNOTE", JPEG[:-20], b"GIF89a"],
-    ids=["png", "jpeg", "jpeg with trailing bytes", "truncated jpeg", "other format"],
+    ids=["png", "jpeg", "jpeg with trailing bytes", "truncated jpeg", "gif"],
 )
-def test_file_is_returned_in_base64_because_only_the_model_decides_whether_it_is_an_image(
+def test_file_is_returned_in_base64_even_if_it_is_not_a_valid_image(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], image: bytes
 ) -> None:
     # GIVEN
@@ -88,7 +98,7 @@ def test_file_is_returned_in_base64_because_only_the_model_decides_whether_it_is
     ],
     ids=["no key", "no bucket", "empty key", "number", "empty version"],
 )
-def test_event_without_bucket_and_key_is_rejected_before_the_request_to_s3(
+def test_event_without_a_valid_bucket_key_and_version_is_rejected_without_a_request(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, event: Any
 ) -> None:
     # GIVEN
@@ -103,7 +113,7 @@ def test_event_without_bucket_and_key_is_rejected_before_the_request_to_s3(
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"])
-def test_error_for_a_missing_object_contains_its_uri(
+def test_error_for_a_missing_object_contains_the_uri(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     # GIVEN
@@ -114,7 +124,7 @@ def test_error_for_a_missing_object_contains_its_uri(
         run(serialize, monkeypatch, s3)
 
 
-def test_other_errors_of_s3_are_raised_unchanged(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permanent_error_of_s3_is_raised_unchanged(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     s3 = FakeS3(error=client_error("AccessDenied", 403))
 
@@ -132,10 +142,10 @@ def test_empty_object_is_rejected(serialize: ModuleType, monkeypatch: pytest.Mon
         run(serialize, monkeypatch, s3)
 
 
-def test_object_with_too_many_bytes_is_rejected_before_reading(
+def test_too_large_object_is_rejected_without_reading_it(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN an object of 10 GB
+    # GIVEN an object of 10 GiB
     s3 = FakeS3(size=10 * 2**30)
 
     # WHEN
@@ -146,11 +156,11 @@ def test_object_with_too_many_bytes_is_rejected_before_reading(
     assert not s3.body.was_read
 
 
-def test_serialize_and_classify_have_the_models_limit(serialize: ModuleType, classify: ModuleType) -> None:
+def test_serialize_and_classify_have_the_size_limit_of_the_model(serialize: ModuleType, classify: ModuleType) -> None:
     assert serialize.MAX_BYTES == classify.MAX_BYTES == images.MAX_BYTES
 
 
-def test_largest_image_that_is_returned_fits_into_a_state(
+def test_result_for_the_largest_inline_image_fits_into_a_state(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -159,27 +169,27 @@ def test_largest_image_that_is_returned_fits_into_a_state(
     # WHEN
     result = run(serialize, monkeypatch, s3)
 
-    # THEN
+    # THEN the result is below Step Functions' limit of 262,144 bytes, with 10,000 bytes left for the other fields
     assert 0 < len(result["body"]["image_data"]) < 262_144 - 10_000
 
 
 @pytest.mark.parametrize("limit", ["MAX_INLINE_BYTES", "MAX_BYTES"])
-def test_larger_image_is_passed_by_key_and_version(
+def test_image_above_the_inline_limit_is_passed_by_key_and_version(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    # GIVEN an image just above the limit of a state, or of the model's maximum size
+    # GIVEN an image that is one byte too large to be inline, or that has the maximum size
     size = max(serialize.MAX_INLINE_BYTES + 1, getattr(serialize, limit))
     s3 = FakeS3(size=size)
 
     # WHEN
     result = run(serialize, monkeypatch, s3)
 
-    # THEN classify reads the same version, even if the object is replaced
+    # THEN the result names the object version, so classify reads the same version even if the object is replaced
     assert result["body"] == {**EVENT, "image_data": "", "s3_version": "some-version", "inferences": []}
     assert not s3.body.was_read
 
 
-def test_version_of_the_event_is_read_and_unknown_fields_are_kept(
+def test_version_in_the_event_is_read_and_unknown_fields_are_kept(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -198,25 +208,27 @@ def test_version_of_the_event_is_read_and_unknown_fields_are_kept(
     "error",
     [
         client_error("SlowDown", 503),
+        client_error("ThrottlingException", 400),
+        client_error("RequestTimeout", 400),
         client_error("InternalError", 500),
         EndpointConnectionError(endpoint_url="some-url"),
         ReadTimeoutError(endpoint_url="some-url"),
     ],
-    ids=["throttled", "internal error", "no connection", "read timeout"],
+    ids=["throttled", "throttled by KMS", "request timeout", "internal error", "no connection", "read timeout"],
 )
-def test_transient_error_of_s3_lets_the_state_machine_retry(
+def test_transient_error_of_s3_raises_storage_unavailable_error(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN
     s3 = FakeS3(error=error)
 
-    # WHEN / THEN the function itself makes one attempt
+    # WHEN / THEN the function itself does not retry
     with pytest.raises(serialize.StorageUnavailableError, match="S3 cannot return s3://some-bucket/test/image"):
         run(serialize, monkeypatch, s3)
     assert len(s3.requests) == 1
 
 
-def test_log_names_execution_and_image_even_if_the_image_is_missing(
+def test_log_names_the_execution_and_the_image_even_if_the_image_is_missing(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # GIVEN

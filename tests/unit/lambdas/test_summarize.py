@@ -1,5 +1,5 @@
-# ruff: noqa: N803  boto3's argument names
-"""Summarize adds the counts of the batches, and writes a line for each image of a batch that failed."""
+# ruff: noqa: N803  (boto3 names its arguments in CamelCase)
+"""The function summarize adds the counts of all batches, and writes a line for each image of a failed batch."""
 
 import io
 import json
@@ -14,7 +14,7 @@ EVENT = {"bucket": "some-bucket", "manifest": MANIFEST, "folder": "batch/a", "ex
 
 
 class FakeS3:
-    """A bucket in memory."""
+    """An in-memory S3 bucket."""
 
     def __init__(self, objects: dict[str, str]) -> None:
         self.objects = {key: text.encode() for key, text in objects.items()}
@@ -28,17 +28,31 @@ class FakeS3:
 
 
 def succeeded(number: int, **counts: int) -> dict[str, Any]:
+    """Return the entry of a child execution that succeeded, in a result file of a Map state.
+
+    Parameters
+    ----------
+    number : number of the batch
+    counts : counts of images that the child execution returned
+    """
     output = {"predictions": f"batch/a/predictions/{number}.jsonl", "errors": {}, **counts}
     return {"Status": "SUCCEEDED", "Input": "{}", "Output": json.dumps(output)}
 
 
 def failed(items: list[Any], **fields: str) -> dict[str, Any]:
+    """Return the entry of a child execution that failed on a batch of `items`, in a result file of a Map state."""
     return {"Status": "FAILED", "Input": json.dumps({"Items": items, "BatchInput": {}}), **fields}
 
 
 def run(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, files: dict[str, list[dict[str, Any]]]
 ) -> tuple[dict[str, Any], FakeS3]:
+    """Run the function, and return the summary and the bucket.
+
+    Parameters
+    ----------
+    files : entries of the Map state's result files, by the name of the file, such as `SUCCEEDED`
+    """
     listed = {name: [{"Key": f"{name}_0.jsonl"}] for name in files}
     texts = {f"{name}_0.jsonl": "\n".join(map(json.dumps, children)) for name, children in files.items()}
     s3 = FakeS3({MANIFEST: json.dumps({"ResultFiles": {"PENDING": [], **listed}}), **texts})
@@ -46,8 +60,8 @@ def run(
     return module.handler(EVENT, None), s3
 
 
-def test_counts_of_all_batches_are_added(summarize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN two batches, one of which ran twice
+def test_counts_of_each_batch_are_added_once(summarize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN two batches, of which the first is listed twice
     first = succeeded(1, images=3, classified=2, **{"low-confidence": 1, "failed": 0})
     second = succeeded(2, images=1, classified=0, **{"low-confidence": 0, "failed": 1})
     second["Output"] = second["Output"].replace('"errors": {}', '"errors": {"ImageInvalidError": 1}')
@@ -68,8 +82,10 @@ def test_counts_of_all_batches_are_added(summarize: ModuleType, monkeypatch: pyt
     assert json.loads(s3.objects["batch/a/summary.json"]) == summary
 
 
-def test_images_of_failed_batches_get_a_line(summarize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a batch that failed, one that timed out, and one that succeeded after its first attempt had failed
+def test_each_image_of_a_failed_batch_has_a_line_with_the_error(
+    summarize: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a batch that failed, a batch that timed out, and a batch that failed once and then succeeded
     items = ["test/c"]
     retried = succeeded(0, images=1, classified=1, **{"low-confidence": 0, "failed": 0})
     key = f"batch/a/predictions/{summarize.digest(items)}.jsonl"
@@ -94,7 +110,7 @@ def test_images_of_failed_batches_get_a_line(summarize: ModuleType, monkeypatch:
     assert summary["errors"] == {"EndpointUnavailableError": 2, "TIMED_OUT": 1}
 
 
-def test_summarize_and_classify_batch_hash_a_batch_identically(
+def test_summarize_and_classify_batch_give_a_batch_the_same_hash(
     summarize: ModuleType, classify_batch: ModuleType
 ) -> None:
     items = [{"Key": "test/ä"}, "test/b", None, 1.5]
@@ -102,7 +118,7 @@ def test_summarize_and_classify_batch_hash_a_batch_identically(
 
 
 @pytest.mark.parametrize("field", ["bucket", "manifest", "folder"])
-def test_event_without_a_field_is_rejected(summarize: ModuleType, field: str) -> None:
+def test_event_without_a_required_field_is_rejected(summarize: ModuleType, field: str) -> None:
     # WHEN / THEN
     with pytest.raises(summarize.EventError, match=field):
         summarize.handler({**EVENT, field: ""}, None)

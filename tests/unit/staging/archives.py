@@ -1,4 +1,4 @@
-"""Write small archives in CIFAR-100's format, valid or hostile."""
+"""Write small archives in the CIFAR-100 format, valid or invalid."""
 
 import gzip
 import io
@@ -20,7 +20,15 @@ META = {
 
 
 def examples(labels: Sequence[int], filenames: Sequence[str] | None = None) -> dict[bytes, Any]:
-    """Return a member's content; the value of all pixels of an image is its position, which identifies the image."""
+    """Return the content of the member `train` or `test`: the examples' images, labels and file names.
+
+    All pixels of an image have the image's position as their value, so that tests can recognise the image.
+
+    Parameters
+    ----------
+    labels : fine label of each example
+    filenames : file name of each example
+    """
     names = filenames or [f"image_s_{number:06d}.png" for number in range(len(labels))]
     return {
         b"filenames": [name.encode() for name in names],
@@ -40,7 +48,14 @@ def write_archive(
     extra: Sequence[tuple[tarfile.TarInfo, bytes]] = (),
     omit: str = "",
 ) -> Path:
-    """Write an archive; a member is an object to pickle, or the bytes of a pickle."""
+    """Write an archive, and return its path.
+
+    Parameters
+    ----------
+    train, test, meta : content of each member: an object, which is pickled, or the bytes of a pickle
+    extra : further members
+    omit : name of a member that is not written
+    """
     members = {
         "train": train if train is not None else examples([BICYCLE, MOTORCYCLE] * 10),
         "test": test if test is not None else examples([BICYCLE, MOTORCYCLE] * 3),
@@ -56,7 +71,7 @@ def write_archive(
 
 
 def add(archive: tarfile.TarFile, name: str, content: object) -> None:
-    """Add a member to an archive."""
+    """Add a member to an archive; `content` is pickled unless it is bytes."""
     body = content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
     entry = tarfile.TarInfo(name)
     entry.size = len(body)
@@ -64,21 +79,27 @@ def add(archive: tarfile.TarFile, name: str, content: object) -> None:
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
-    """Return an empty member of any type."""
+    """Return an empty member of any type.
+
+    Parameters
+    ----------
+    kind : tarfile's type of the member, such as `tarfile.SYMTYPE`
+    target : path to which a link points
+    """
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info, b""
 
 
 def truncate(path: Path, fraction: float) -> Path:
-    """Keep only the first part of a file."""
+    """Truncate a file to a fraction of its bytes, and return its path."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * fraction)])
     return path
 
 
 def zeros_in_gzip(path: Path, *, head: bytes = b"", mebibytes: int) -> Path:
-    """Write a file that unpacks to `head` and that many MiB of zeros."""
+    """Write a gzip file that unpacks to `head`, followed by `mebibytes` MiB of zeros."""
     with gzip.open(path, "wb", compresslevel=1) as packed:
         packed.write(head)
         for _ in range(mebibytes):

@@ -1,6 +1,6 @@
 """An S3 client with an in-memory bucket, and a local HTTP server that fails on demand."""
 
-# ruff: noqa: N803  boto3's argument names
+# ruff: noqa: N803  (boto3 names its arguments in CamelCase)
 
 import base64
 import hashlib
@@ -18,11 +18,23 @@ from botocore.response import StreamingBody
 
 
 class InterruptedRunError(Exception):
-    """The run was interrupted."""
+    """A FakeS3 refused a write, as if the command had been interrupted."""
 
 
 class FakeS3:
-    """The methods of an S3 client that staging uses; writing fails after `writes_left` more writes."""
+    """An S3 client with an in-memory bucket, which has the methods that staging uses.
+
+    Parameters
+    ----------
+    opaque_etags : whether ETags are not MD5 digests, as in a bucket that is encrypted with a KMS key
+
+    Attributes
+    ----------
+    objects : content, ETag and metadata of each object, by key
+    writes : operation and key of each write, such as `put train/a.png`
+    writes_left : number of writes after which each write raises InterruptedRunError; None if there is no limit
+    denies_deletes : whether S3 denies the permission to delete objects
+    """
 
     def __init__(self, *, opaque_etags: bool = False) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
@@ -84,7 +96,7 @@ class FakeS3:
     def paginate(
         self, *, Bucket: str, Prefix: str, StartAfter: str = "", Delimiter: str | None = None
     ) -> Iterator[dict[str, Any]]:
-        for key in self.list_keys(Prefix):  # one object or folder per page
+        for key in self.list_keys(Prefix):  # each page has one object or one folder
             folder, delimiter, _ = key.removeprefix(Prefix).partition(Delimiter) if Delimiter else ("", "", "")
             if delimiter:
                 yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{folder}{delimiter}"}]}
@@ -95,48 +107,58 @@ class FakeS3:
             yield {"Contents": [{"Key": key, "Size": len(stored["body"]), "ETag": stored["ETag"]}]}
         yield {}
 
-    def _write(self, what: str) -> None:
+    def _write(self, operation: str) -> None:
         if self.writes_left is not None:
             self.writes_left -= 1
             if self.writes_left < 0:
-                raise InterruptedRunError(what)
-        self.writes.append(what)
+                raise InterruptedRunError(operation)
+        self.writes.append(operation)
 
 
 @dataclass
 class Site:
-    """A file on a web server, and how the next responses fail."""
+    """A file on a web server.
+
+    Attributes
+    ----------
+    content : content of the file
+    etag : value of the header ETag; None if responses do not have this header
+    ranges : whether the server supports the request header Range
+    failures : for each of the next GET requests, a status such as "503", or "cut" for half of the requested bytes
+    requests : method and Range header of each request
+    url : URL of the file
+    """
 
     content: bytes
     etag: str | None = '"one"'
     ranges: bool = True
-    failures: list[str] = field(default_factory=list)  # "503", "404", or "cut": half of the requested bytes
-    requests: list[tuple[str, str | None]] = field(default_factory=list)  # method, Range
+    failures: list[str] = field(default_factory=list)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
     url: str = ""
 
 
 @contextmanager
 def serve(site: Site) -> Iterator[Site]:
-    """Serve the file on a free local port."""
+    """Serve the file on a free local port during the `with` block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            self._answer(send_body=False)
+            self._respond(send_body=False)
 
         def do_GET(self) -> None:
-            self._answer(send_body=True)
+            self._respond(send_body=True)
 
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
 
-        def _answer(self, *, send_body: bool) -> None:
-            wanted = self.headers.get("Range")
-            site.requests.append((self.command, wanted))
+        def _respond(self, *, send_body: bool) -> None:
+            requested_range = self.headers.get("Range")
+            site.requests.append((self.command, requested_range))
             failure = site.failures.pop(0) if site.failures and send_body else ""
             if failure.isdigit():
                 self.send_error(int(failure))
                 return
-            body, status, span = self._part(wanted)
+            body, status, span = self._part(requested_range)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             if site.etag:
@@ -147,8 +169,8 @@ def serve(site: Site) -> Iterator[Site]:
             if send_body:
                 self.wfile.write(body[: len(body) // 2] if failure == "cut" else body)
 
-        def _part(self, wanted: str | None) -> tuple[bytes, int, str]:
-            match = re.fullmatch(r"bytes=(\d+)-", wanted or "")
+        def _part(self, requested_range: str | None) -> tuple[bytes, int, str]:
+            match = re.fullmatch(r"bytes=(\d+)-", requested_range or "")
             if not match or not site.ranges or self.headers.get("If-Range") != site.etag:
                 return site.content, 200, ""
             start, size = int(match[1]), len(site.content)

@@ -1,4 +1,4 @@
-"""A factory of manifests."""
+"""Manifests of staged data, for tests."""
 
 from typing import Any
 
@@ -8,7 +8,12 @@ SPLITS = ("train", "validation", "test")
 
 
 def make_manifest(**changes: Any) -> Manifest:
-    """Return the manifest of two images in each split, one of each class; `changes` replace fields."""
+    """Return the manifest of a data set with one image of each of two classes in each split.
+
+    Parameters
+    ----------
+    changes : fields of the manifest that differ
+    """
     keys = [key for split in SPLITS for key in (f"{split}/a.png", f"{split}/b.png", f"{split}.lst")]
     content: dict[str, Any] = {
         "source": "CIFAR-100",

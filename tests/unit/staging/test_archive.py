@@ -1,4 +1,4 @@
-"""Valid archives are read, and all others are refused with an error in one line."""
+"""Valid CIFAR-100 archives are read. Invalid and malicious archives are rejected with an error in one line."""
 
 import gzip
 import io
@@ -30,7 +30,7 @@ from tests.unit.staging.archives import (
 )
 
 
-class Calls:
+class CallOnLoad:
     """An object whose pickle calls a function when it is loaded."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
@@ -40,8 +40,8 @@ class Calls:
         return self.call
 
 
-def refusal(path: Path, error: type[ArchiveError]) -> str:
-    """Return the message with which an archive is refused, after checking that it is one line with the path."""
+def rejection(path: Path, error: type[ArchiveError]) -> str:
+    """Check that an archive is rejected with an error of one line that contains the path, and return the message."""
     with pytest.raises(error) as caught:
         read_archive(path)
     line = str(caught.value)
@@ -51,7 +51,7 @@ def refusal(path: Path, error: type[ArchiveError]) -> str:
     return line
 
 
-def test_a_valid_archive_is_read(tmp_path: Path) -> None:
+def test_valid_archive_is_read(tmp_path: Path) -> None:
     # GIVEN
     train = examples([BICYCLE, MOTORCYCLE, BICYCLE], ["bike_s_1.png", "bike_s_2.png", "cycle_s_3.png"])
     path = write_archive(tmp_path / "a.tar.gz", train=train)
@@ -67,8 +67,8 @@ def test_a_valid_archive_is_read(tmp_path: Path) -> None:
     assert read.meta.fine_names[BICYCLE] == "bicycle"
 
 
-def test_a_pickle_of_python_2_is_read() -> None:
-    # GIVEN the opcodes of the official archive: byte strings, and NumPy's old module names
+def test_pickle_from_python_2_is_read() -> None:
+    # GIVEN a pickle like those in the official archive, with byte strings and NumPy's old module names
     pickled = (
         b"\x80\x02}U\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
         b"(K\x01K\x02K\x03\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xff"
@@ -85,7 +85,7 @@ def test_a_pickle_of_python_2_is_read() -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_unpickled_arrays_equal_the_pickled_ones(protocol: int, order: Any) -> None:
+def test_unpickled_array_equals_the_pickled_array(protocol: int, order: Any) -> None:
     # GIVEN
     array = np.array([[1, 2, 3], [4, 5, 60000]], dtype=">i4", order=order)
 
@@ -97,7 +97,7 @@ def test_unpickled_arrays_equal_the_pickled_ones(protocol: int, order: Any) -> N
 
 
 def strided(values: list[Any]) -> Any:
-    """Return a view of every second element of an array. Protocol 5 stores it in the same way as older protocols."""
+    """Return a view of every second element of an array; pickle protocol 5 stores the view as older protocols do."""
     return np.repeat(np.array(values), 2)[::2]
 
 
@@ -114,10 +114,8 @@ def strided(values: list[Any]) -> Any:
     ],
     ids=["list", "tuple", "array", "view", "list of scalars", "array of objects"],
 )
-def test_an_archive_that_python_3_wrote_is_read(
-    tmp_path: Path, protocol: int, make: Callable[[list[Any]], Any]
-) -> None:
-    # GIVEN keys and names of type str, and labels and names in a list, a tuple or an array
+def test_archive_that_python_3_wrote_is_read(tmp_path: Path, protocol: int, make: Callable[[list[Any]], Any]) -> None:
+    # GIVEN keys and names of the type str, and labels and names as a list, a tuple or an array
     names = ["bike_s_1.png", "Fährrad.png"]
     written = {
         "data": np.arange(2, dtype=np.uint8)[:, None].repeat(3072, axis=1),
@@ -141,7 +139,7 @@ def test_an_archive_that_python_3_wrote_is_read(
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_ordered_dictionary_with_a_memory_mapped_array_is_read(tmp_path: Path, protocol: int) -> None:
-    # GIVEN
+    # GIVEN an OrderedDict whose images are a memory-mapped array
     train = OrderedDict(examples([BICYCLE, MOTORCYCLE]))
     mapped = np.memmap(tmp_path / "data", dtype=np.uint8, mode="w+", shape=train[b"data"].shape)
     mapped[:] = train[b"data"]
@@ -158,21 +156,21 @@ def test_ordered_dictionary_with_a_memory_mapped_array_is_read(tmp_path: Path, p
 @pytest.mark.parametrize(
     "pickled",
     [
-        # a buffer of addresses, as elements of an array of objects
+        # an array of objects whose elements are memory addresses
         b"\x80\x05}\x8c\x04datacnumpy.core.multiarray\n_reconstruct\nK\x00\x85R(K\x01K\x01\x85cnumpy\ndtype\n"
         b"\x8c\x02O8\x85R\x89C\x08AAAAAAAAtbs.",
-        # the same with one element of an array
+        # a scalar object that is a memory address
         b"\x80\x05}\x8c\x04datacnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n\x8c\x02O8\x85RC\x08AAAAAAAA\x86Rs.",
     ],
     ids=["array", "scalar"],
 )
-def test_bytes_are_not_taken_for_objects(tmp_path: Path, pickled: bytes) -> None:
-    message = refusal(write_archive(tmp_path / "a.tar.gz", train=pickled), ArchiveError)
+def test_memory_addresses_are_not_read_as_objects(tmp_path: Path, pickled: bytes) -> None:
+    message = rejection(write_archive(tmp_path / "a.tar.gz", train=pickled), ArchiveError)
     assert "cannot create an OBJECT array from memory buffer" in message
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "i4", ">i8", "u8"])
-def test_labels_can_be_an_array_of_any_integers(tmp_path: Path, kind: str) -> None:
+def test_labels_can_be_an_array_of_any_integer_type(tmp_path: Path, kind: str) -> None:
     # GIVEN
     train = {**examples([BICYCLE, MOTORCYCLE]), b"fine_labels": np.array([BICYCLE, MOTORCYCLE], dtype=kind)}
 
@@ -182,7 +180,7 @@ def test_labels_can_be_an_array_of_any_integers(tmp_path: Path, kind: str) -> No
     assert labels.tolist() == [BICYCLE, MOTORCYCLE]
 
 
-def test_half_a_surrogate_pair_in_a_name_is_replaced(tmp_path: Path) -> None:
+def test_surrogate_in_a_file_name_is_replaced(tmp_path: Path) -> None:
     train = {**examples([BICYCLE]), b"filenames": ["bike\ud800.png"]}
     assert read_archive(write_archive(tmp_path / "a.tar.gz", train=train)).train.filenames == ("bike?.png",)
 
@@ -190,7 +188,7 @@ def test_half_a_surrogate_pair_in_a_name_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("function", "arguments", "name"),
     [
-        (os.system, ("echo hostile",), "posix.system"),
+        (os.system, ("echo malicious",), "posix.system"),
         (eval, ("1 + 1",), "__builtin__.eval"),
         (getattr, ("text", "upper"), "__builtin__.getattr"),
         (bytes, (), "__builtin__.bytes"),
@@ -199,25 +197,25 @@ def test_half_a_surrogate_pair_in_a_name_is_replaced(tmp_path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_any_other_global_is_refused_and_named(
+def test_error_names_a_function_that_a_pickle_must_not_call(
     tmp_path: Path, function: Callable[..., Any], arguments: tuple[Any, ...], name: str
 ) -> None:
     # GIVEN
-    path = write_archive(tmp_path / "a.tar.gz", train={b"data": Calls(function, *arguments)})
+    path = write_archive(tmp_path / "a.tar.gz", train={b"data": CallOnLoad(function, *arguments)})
 
     # WHEN
-    line = refusal(path, UnsafeArchiveError)
+    line = rejection(path, UnsafeArchiveError)
 
     # THEN
     assert name in line or name.replace("numpy._core.multiarray", "numpy") in line
 
 
-def test_a_global_named_directly_is_refused(tmp_path: Path) -> None:
-    # GIVEN a pickle that only an attacker writes
-    path = write_archive(tmp_path / "a.tar.gz", meta=b"cos\nsystem\n(S'touch hostile'\ntR.")
+def test_pickle_that_calls_os_system_by_name_is_rejected(tmp_path: Path) -> None:
+    # GIVEN a pickle that names os.system, whereas the pickle module writes posix.system
+    path = write_archive(tmp_path / "a.tar.gz", meta=b"cos\nsystem\n(S'touch malicious'\ntR.")
 
     # WHEN / THEN
-    assert "os.system" in refusal(path, UnsafeArchiveError)
+    assert "os.system" in rejection(path, UnsafeArchiveError)
 
 
 @pytest.mark.parametrize(
@@ -225,15 +223,15 @@ def test_a_global_named_directly_is_refused(tmp_path: Path) -> None:
     [
         (pickle.dumps({b"data": np.array([object], dtype=object)}, protocol=2), "object"),
         (pickle.dumps({b"time": datetime(2026, 1, 1)}), "datetime.datetime"),
-        (pickle.dumps({b"data": Calls(np.dtype, "V8")}, protocol=2), "'V8'"),
+        (pickle.dumps({b"data": CallOnLoad(np.dtype, "V8")}, protocol=2), "'V8'"),
         (pickle.dumps({b"data": np.array([1j])}), "'c16'"),
         (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x03\x00\x00\x00hex\x86R.", "'hex'"),
         (b"\x80\x02}r\xff\xff\xff\xff.", "memo"),
     ],
     ids=["objects", "time", "raw-memory", "complex", "other-encoding", "memo-bomb"],
 )
-def test_anything_but_numbers_and_strings_is_refused(tmp_path: Path, pickled: bytes, words: str) -> None:
-    assert words in refusal(write_archive(tmp_path / "a.tar.gz", test=pickled), UnsafeArchiveError)
+def test_other_types_than_numbers_and_strings_are_rejected(tmp_path: Path, pickled: bytes, words: str) -> None:
+    assert words in rejection(write_archive(tmp_path / "a.tar.gz", test=pickled), UnsafeArchiveError)
 
 
 @pytest.mark.parametrize(
@@ -249,8 +247,8 @@ def test_anything_but_numbers_and_strings_is_refused(tmp_path: Path, pickled: by
     ],
     ids=["empty", "text", "truncated", "a-list", "truncated-array", "huge-buffer", "missing-buffer"],
 )
-def test_a_damaged_pickle_is_refused(tmp_path: Path, pickled: bytes) -> None:
-    assert "the pickle" in refusal(write_archive(tmp_path / "a.tar.gz", train=pickled), ArchiveError)
+def test_damaged_pickle_is_rejected(tmp_path: Path, pickled: bytes) -> None:
+    assert "the pickle" in rejection(write_archive(tmp_path / "a.tar.gz", train=pickled), ArchiveError)
 
 
 @pytest.mark.parametrize(
@@ -264,27 +262,27 @@ def test_a_damaged_pickle_is_refused(tmp_path: Path, pickled: bytes) -> None:
         entry("../outside"),
         entry("cifar-100-python/../../outside"),
         entry("..\\outside"),
-        entry("/etc/cron.d/hostile"),
+        entry("/etc/cron.d/malicious"),
     ],
     ids=lambda member: member[0].name,
 )
-def test_links_devices_and_paths_outside_the_archive_are_refused(
+def test_links_devices_and_paths_outside_the_archive_are_rejected(
     tmp_path: Path, member: tuple[tarfile.TarInfo, bytes]
 ) -> None:
     # GIVEN
     path = write_archive(tmp_path / "a.tar.gz", extra=[member])
 
     # WHEN / THEN
-    assert repr(member[0].name) in refusal(path, UnsafeArchiveError)
+    assert repr(member[0].name) in rejection(path, UnsafeArchiveError)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 0.9, 0.999], ids=str)
-def test_a_truncated_archive_is_refused(tmp_path: Path, fraction: float) -> None:
-    line = refusal(truncate(write_archive(tmp_path / "a.tar.gz"), fraction), ArchiveError)
+def test_truncated_archive_is_rejected(tmp_path: Path, fraction: float) -> None:
+    line = rejection(truncate(write_archive(tmp_path / "a.tar.gz"), fraction), ArchiveError)
     assert "truncated" in line or "not an intact .tar.gz" in line
 
 
-def test_a_file_that_is_not_an_archive_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     # GIVEN an HTML page, a folder, a missing file, and gzip without tar
     page = tmp_path / "page.html"
     page.write_text("<html>not found</html>")
@@ -292,76 +290,78 @@ def test_a_file_that_is_not_an_archive_is_refused(tmp_path: Path) -> None:
     text.write_bytes(gzip.compress(b"not tar" * 1000))
 
     # WHEN / THEN
-    assert "does not exist" in refusal(tmp_path / "none.tar.gz", ArchiveError)
+    assert "does not exist" in rejection(tmp_path / "none.tar.gz", ArchiveError)
     for path in (page, tmp_path, text):
-        assert "not an intact .tar.gz" in refusal(path, ArchiveError)
+        assert "not an intact .tar.gz" in rejection(path, ArchiveError)
 
 
-def test_a_wrong_gzip_checksum_is_found(tmp_path: Path) -> None:
-    # GIVEN an archive with a changed byte in gzip's checksum
+def test_archive_with_a_wrong_gzip_checksum_is_rejected(tmp_path: Path) -> None:
+    # GIVEN an archive in which one byte of the gzip checksum has changed
     path = write_archive(tmp_path / "a.tar.gz")
     content = bytearray(path.read_bytes())
     content[-6] ^= 0xFF
     path.write_bytes(content)
 
     # WHEN / THEN
-    assert "not an intact .tar.gz" in refusal(path, ArchiveError)
+    assert "not an intact .tar.gz" in rejection(path, ArchiveError)
 
 
-def test_a_member_with_a_huge_declared_size_is_refused_unread(tmp_path: Path) -> None:
-    # GIVEN
-    claim = tarfile.TarInfo("cifar-100-python/train")
-    claim.size = 1 << 40
-    path = zeros_in_gzip(tmp_path / "a.tar.gz", head=claim.tobuf(), mebibytes=1)
+def test_member_whose_header_states_a_huge_size_is_rejected(tmp_path: Path) -> None:
+    # GIVEN a member whose header states 1 TiB, in a file of 1 MiB
+    header = tarfile.TarInfo("cifar-100-python/train")
+    header.size = 1 << 40
+    path = zeros_in_gzip(tmp_path / "a.tar.gz", head=header.tobuf(), mebibytes=1)
 
     # WHEN / THEN
-    assert "has more than 256 MiB" in refusal(path, UnsafeArchiveError)
+    assert "has more than 256 MiB" in rejection(path, UnsafeArchiveError)
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE], ids=["long-name", "pax-header"])
-def test_a_decompression_bomb_in_a_header_is_refused(
+def test_decompression_bomb_in_a_header_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: bytes
 ) -> None:
-    # GIVEN a header that tarfile reads into memory as a whole
+    # GIVEN a header of 3 MiB, which tarfile would read into memory as a whole, and a limit of 1 MiB
     monkeypatch.setattr(module, "MAX_ARCHIVE_BYTES", 1 << 20)
     header = tarfile.TarInfo("bomb")
     header.type, header.size = kind, 3 << 20
     path = zeros_in_gzip(tmp_path / "a.tar.gz", head=header.tobuf(tarfile.USTAR_FORMAT), mebibytes=4)
 
     # WHEN / THEN
-    assert "unpacks to more than 1 MiB" in refusal(path, UnsafeArchiveError)
+    assert "unpacks to more than 1 MiB" in rejection(path, UnsafeArchiveError)
 
 
-def test_a_decompression_bomb_after_the_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a valid archive, followed by more bytes than allowed
+def test_decompression_bomb_after_the_end_of_the_archive_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a valid archive, followed by 3 MiB of zeros, and a limit of 1 MiB
     monkeypatch.setattr(module, "MAX_ARCHIVE_BYTES", 1 << 20)
     valid = gzip.decompress(write_archive(tmp_path / "a.tar.gz").read_bytes())
     path = zeros_in_gzip(tmp_path / "b.tar.gz", head=valid, mebibytes=3)
 
     # WHEN / THEN
-    assert "unpacks to more than 1 MiB" in refusal(path, UnsafeArchiveError)
+    assert "unpacks to more than 1 MiB" in rejection(path, UnsafeArchiveError)
 
 
-def test_an_archive_with_too_many_members_is_refused(tmp_path: Path) -> None:
+def test_archive_with_too_many_members_is_rejected(tmp_path: Path) -> None:
     members = [entry(f"cifar-100-python/{number}") for number in range(module.MAX_MEMBERS)]
     path = write_archive(tmp_path / "a.tar.gz", extra=members)
-    assert "more than 100 members" in refusal(path, UnsafeArchiveError)
+    assert "more than 100 members" in rejection(path, UnsafeArchiveError)
 
 
 @pytest.mark.parametrize("name", ["train", "test", "meta"])
-def test_a_missing_member_is_named(tmp_path: Path, name: str) -> None:
+def test_error_names_the_missing_member(tmp_path: Path, name: str) -> None:
     path = write_archive(tmp_path / "a.tar.gz", omit=name)
-    assert f"no {name}" in refusal(path, ArchiveError)
+    assert f"no {name}" in rejection(path, ArchiveError)
 
 
-def test_a_duplicate_member_is_refused(tmp_path: Path) -> None:
-    # GIVEN another member named train
+def test_archive_with_two_members_of_the_same_name_is_rejected(tmp_path: Path) -> None:
+    # GIVEN a second member named train, in a different folder
     body = io.BytesIO(pickle.dumps(examples([BICYCLE]), protocol=2)).getvalue()
     info = tarfile.TarInfo("elsewhere/train")
     info.size = len(body)
 
     # WHEN / THEN
-    assert "train twice" in refusal(write_archive(tmp_path / "a.tar.gz", extra=[(info, body)]), ArchiveError)
+    assert "train twice" in rejection(write_archive(tmp_path / "a.tar.gz", extra=[(info, body)]), ArchiveError)
 
 
 @pytest.mark.parametrize(
@@ -391,25 +391,25 @@ def test_a_duplicate_member_is_refused(tmp_path: Path) -> None:
         ({b"filenames": "a.png"}, "filenames"),
     ],
 )
-def test_invalid_examples_are_refused(tmp_path: Path, change: dict[bytes, Any], words: str) -> None:
+def test_invalid_examples_are_rejected(tmp_path: Path, change: dict[bytes, Any], words: str) -> None:
     # GIVEN
     path = write_archive(tmp_path / "a.tar.gz", test={**examples([BICYCLE, MOTORCYCLE]), **change})
 
     # WHEN
-    line = refusal(path, ArchiveError)
+    line = rejection(path, ArchiveError)
 
     # THEN
     assert words in line
     assert "test" in line
 
 
-def test_an_archive_of_another_data_set_is_refused(tmp_path: Path) -> None:
-    # GIVEN CIFAR-10's keys
+def test_archive_of_a_different_data_set_is_rejected(tmp_path: Path) -> None:
+    # GIVEN the keys of CIFAR-10
     cifar_10 = {b"labels": [0], b"data": np.zeros((1, 3072), np.uint8), b"filenames": [b"a.png"]}
 
     # WHEN / THEN
-    assert "fine_labels" in refusal(write_archive(tmp_path / "a.tar.gz", train=cifar_10), ArchiveError)
-    assert "fine_label_names" in refusal(
+    assert "fine_labels" in rejection(write_archive(tmp_path / "a.tar.gz", train=cifar_10), ArchiveError)
+    assert "fine_label_names" in rejection(
         write_archive(tmp_path / "b.tar.gz", meta={b"label_names": META[b"fine_label_names"]}),
         ArchiveError,
     )

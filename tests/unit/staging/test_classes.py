@@ -1,4 +1,4 @@
-"""Class names are mapped to labels, for fine and for coarse classes."""
+"""Class names are mapped to label numbers, for fine and for coarse classes of CIFAR-100."""
 
 import pytest
 
@@ -11,12 +11,12 @@ META = Meta(FINE_NAMES, COARSE_NAMES)
 
 
 @pytest.mark.parametrize("kind", ["fine", "coarse"])
-def test_all_classes_of_a_kind_can_be_named_in_any_order(kind: LabelKind) -> None:
-    # GIVEN
+def test_each_class_is_numbered_by_its_position_in_the_list(kind: LabelKind) -> None:
+    # GIVEN all class names of a kind
     names = META.names(kind)
     last = len(names) - 1
 
-    # WHEN / THEN
+    # WHEN the names are in reverse order / THEN
     assert class_numbers(names[::-1], META) == (kind, {label: last - label for label in range(len(names))})
 
 
@@ -34,7 +34,7 @@ def test_all_classes_of_a_kind_can_be_named_in_any_order(kind: LabelKind) -> Non
     ],
     ids=str,
 )
-def test_invalid_classes_are_refused_in_one_line(classes: list[str], words: str) -> None:
-    with pytest.raises(StagingError, match=words) as refusal:
+def test_error_for_invalid_classes_names_the_problem_in_one_line(classes: list[str], words: str) -> None:
+    with pytest.raises(StagingError, match=words) as raised:
         class_numbers(classes, META)
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(raised.value)

@@ -1,4 +1,7 @@
-"""Downloads are resumed, retried and verified, and an incomplete file never has the final name."""
+"""Downloading and copying the archive.
+
+Downloads are resumed, retried and verified. An incomplete file never has the final name.
+"""
 
 import gzip
 import hashlib
@@ -17,27 +20,29 @@ from tests.unit.staging.fakes import Site, serve
 
 CONTENT = gzip.compress(random.Random(0).randbytes(700_000), mtime=0)
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
-CHANGED = gzip.compress(random.Random(1).randbytes(700_000), mtime=0)
+CHANGED_CONTENT = gzip.compress(random.Random(1).randbytes(700_000), mtime=0)
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between attempts, and do not use a proxy."""
     monkeypatch.setattr(download, "PAUSES", (0.0, 0.0, 0.0))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
 def site() -> Iterator[Callable[..., Site]]:
-    """A factory of web servers."""
+    """A function that starts a web server with the archive CONTENT; its arguments are attributes of Site."""
     with ExitStack() as stack:
         yield lambda **settings: stack.enter_context(serve(Site(**{"content": CONTENT, **settings})))
 
 
-def names(folder: Path) -> set[str]:
+def file_names(folder: Path) -> set[str]:
+    """Return the names of the files in a folder."""
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_file_is_downloaded(site: Callable[..., Site], tmp_path: Path) -> None:
+def test_file_is_downloaded_into_a_new_folder(site: Callable[..., Site], tmp_path: Path) -> None:
     # GIVEN
     target = tmp_path / "new" / "folder" / "cifar.tar.gz"
 
@@ -49,7 +54,7 @@ def test_a_file_is_downloaded(site: Callable[..., Site], tmp_path: Path) -> None
     assert path.read_bytes() == CONTENT
 
 
-def test_the_default_file_name_is_cifar_tar_gz(
+def test_default_file_name_is_cifar_tar_gz(
     site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -70,8 +75,8 @@ def test_transient_errors_are_retried(site: Callable[..., Site], tmp_path: Path,
     assert len(server.requests) == len(failures) + 1
 
 
-def test_an_interrupted_download_is_resumed(site: Callable[..., Site], tmp_path: Path) -> None:
-    # GIVEN a run that received half of the file, and then only errors
+def test_interrupted_download_is_resumed(site: Callable[..., Site], tmp_path: Path) -> None:
+    # GIVEN a download that received half of the file, and then failed
     server = site(failures=["cut", "503", "503", "503"])
     target = tmp_path / "a.tar.gz"
     with pytest.raises(DownloadError, match="503"):
@@ -88,38 +93,40 @@ def test_an_interrupted_download_is_resumed(site: Callable[..., Site], tmp_path:
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["by-range", "server-without-ranges"])
-def test_a_changed_file_is_downloaded_from_the_start(site: Callable[..., Site], tmp_path: Path, ranges: bool) -> None:
-    # GIVEN half of the previous file
+def test_file_that_changed_after_an_interruption_is_downloaded_from_the_start(
+    site: Callable[..., Site], tmp_path: Path, ranges: bool
+) -> None:
+    # GIVEN half of a file that changes on the server after the interruption
     server = site(failures=["cut", "503", "503", "503"], ranges=ranges)
     target = tmp_path / "a.tar.gz"
     with pytest.raises(DownloadError):
         extract_cifar_data(server.url, str(target))
-    server.content, server.etag = CHANGED, '"two"'
+    server.content, server.etag = CHANGED_CONTENT, '"two"'
 
     # WHEN
     extract_cifar_data(server.url, str(target))
 
-    # THEN the two files are not mixed
-    assert target.read_bytes() == CHANGED
+    # THEN the result has only bytes of the changed file
+    assert target.read_bytes() == CHANGED_CONTENT
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'], ids=["no-etag", "weak-etag"])
-def test_a_download_without_a_strong_validator_is_not_resumed(
+def test_download_without_a_strong_etag_is_not_resumed(
     site: Callable[..., Site], tmp_path: Path, etag: str | None
 ) -> None:
-    # GIVEN
+    # GIVEN a server whose first response ends in the middle of the file
     server = site(failures=["cut"], etag=etag)
 
     # WHEN
     path = extract_cifar_data(server.url, str(tmp_path / "a.tar.gz"))
 
-    # THEN
+    # THEN both requests are for the whole file
     assert path.read_bytes() == CONTENT
     assert server.requests == [("GET", None), ("GET", None)]
 
 
-def test_a_complete_part_file_is_accepted(site: Callable[..., Site], tmp_path: Path) -> None:
-    # GIVEN a run that was killed after the last byte and before renaming
+def test_complete_part_file_is_renamed(site: Callable[..., Site], tmp_path: Path) -> None:
+    # GIVEN a download that was killed after the last byte, before the file was renamed
     server = site()
     target = extract_cifar_data(server.url, str(tmp_path / "a.tar.gz"))
     target.rename(tmp_path / "a.tar.gz.part")
@@ -132,8 +139,10 @@ def test_a_complete_part_file_is_accepted(site: Callable[..., Site], tmp_path: P
     assert target.read_bytes() == CONTENT
 
 
-def test_an_existing_file_is_downloaded_again_only_if_it_changed(site: Callable[..., Site], tmp_path: Path) -> None:
-    # GIVEN
+def test_existing_file_is_downloaded_again_only_if_it_changed_on_the_server(
+    site: Callable[..., Site], tmp_path: Path
+) -> None:
+    # GIVEN a downloaded file
     server = site()
     target = str(tmp_path / "a.tar.gz")
     extract_cifar_data(server.url, target)
@@ -141,18 +150,18 @@ def test_an_existing_file_is_downloaded_again_only_if_it_changed(site: Callable[
     # WHEN
     extract_cifar_data(server.url, target)
 
-    # THEN
+    # THEN the second call sends only a HEAD request
     assert [method for method, _ in server.requests] == ["GET", "HEAD"]
 
     # WHEN the file changes on the server
-    server.content, server.etag = CHANGED, '"two"'
+    server.content, server.etag = CHANGED_CONTENT, '"two"'
     path = extract_cifar_data(server.url, target)
 
     # THEN
-    assert path.read_bytes() == CHANGED
+    assert path.read_bytes() == CHANGED_CONTENT
 
 
-def test_a_file_with_the_known_checksum_needs_no_request(
+def test_existing_file_with_the_known_checksum_needs_no_request(
     site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -168,8 +177,8 @@ def test_a_file_with_the_known_checksum_needs_no_request(
     assert server.requests == []
 
 
-@pytest.mark.parametrize("before", [None, b"something older"], ids=["no file before", "another file before"])
-def test_a_file_with_a_wrong_checksum_is_deleted(
+@pytest.mark.parametrize("before", [None, b"something older"], ids=["no existing file", "existing file"])
+def test_downloaded_file_with_a_wrong_checksum_is_deleted(
     site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None
 ) -> None:
     # GIVEN
@@ -184,14 +193,14 @@ def test_a_file_with_a_wrong_checksum_is_deleted(
         extract_cifar_data(server.url, str(target))
 
     # THEN
-    assert names(tmp_path) == set()
+    assert file_names(tmp_path) == set()
 
 
-def test_the_official_checksum_is_known() -> None:
+def test_checksum_of_the_official_archive_is_known() -> None:
     assert extract.CHECKSUMS[extract.OFFICIAL_URL] == "eb9058c3a382ffc7106e4002c42a8d85"
 
 
-def test_an_html_page_instead_of_the_archive_is_refused(site: Callable[..., Site], tmp_path: Path) -> None:
+def test_html_page_instead_of_the_archive_is_rejected(site: Callable[..., Site], tmp_path: Path) -> None:
     # GIVEN a captive portal that returns its login page
     server = site(content=b"<html>please log in</html>")
 
@@ -200,7 +209,7 @@ def test_an_html_page_instead_of_the_archive_is_refused(site: Callable[..., Site
         extract_cifar_data(server.url, str(tmp_path / "a.tar.gz"))
 
     # THEN
-    assert names(tmp_path) == set()
+    assert file_names(tmp_path) == set()
 
 
 def test_permanent_errors_are_not_retried(site: Callable[..., Site], tmp_path: Path) -> None:
@@ -215,10 +224,10 @@ def test_permanent_errors_are_not_retried(site: Callable[..., Site], tmp_path: P
     assert len(server.requests) == 1
 
 
-def test_a_refused_connection_is_reported_in_one_line(tmp_path: Path) -> None:
-    # GIVEN a port on which no server listens any more
-    with serve(Site(CONTENT)) as closed:
-        url = closed.url
+def test_error_for_a_refused_connection_has_one_line(tmp_path: Path) -> None:
+    # GIVEN the URL of a server that has stopped
+    with serve(Site(CONTENT)) as stopped:
+        url = stopped.url
 
     # WHEN
     with pytest.raises(DownloadError) as caught:
@@ -230,7 +239,7 @@ def test_a_refused_connection_is_reported_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_url", [False, True], ids=["path", "file-url"])
-def test_a_local_file_is_copied(tmp_path: Path, as_url: bool) -> None:
+def test_local_file_is_copied(tmp_path: Path, as_url: bool) -> None:
     # GIVEN
     source = tmp_path / "my archive.tar.gz"
     source.write_bytes(CONTENT)
@@ -240,10 +249,10 @@ def test_a_local_file_is_copied(tmp_path: Path, as_url: bool) -> None:
 
     # THEN
     assert path.read_bytes() == CONTENT
-    assert names(tmp_path) == {"my archive.tar.gz", "copy.tar.gz"}
+    assert file_names(tmp_path) == {"my archive.tar.gz", "copy.tar.gz"}
 
 
-def test_a_file_can_be_copied_to_its_own_path(tmp_path: Path) -> None:
+def test_copying_a_file_to_its_own_path_keeps_the_file(tmp_path: Path) -> None:
     source = tmp_path / "a.tar.gz"
     source.write_bytes(CONTENT)
     assert extract_cifar_data(str(source), str(source)).read_bytes() == CONTENT
@@ -265,7 +274,7 @@ def test_a_file_can_be_copied_to_its_own_path(tmp_path: Path) -> None:
         ("text.txt", "text.txt is not a .tar.gz archive"),
     ],
 )
-def test_an_address_without_an_archive_is_refused(
+def test_address_without_an_archive_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, message: str
 ) -> None:
     # GIVEN
@@ -277,11 +286,11 @@ def test_an_address_without_an_archive_is_refused(
         extract_cifar_data(address, "copy.tar.gz")
 
     # THEN
-    assert names(tmp_path) == {"text.txt"}
+    assert file_names(tmp_path) == {"text.txt"}
 
 
-def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
-    # GIVEN a file in place of a folder
+def test_error_says_that_the_target_path_cannot_be_written(tmp_path: Path) -> None:
+    # GIVEN a target path whose parent is a file
     (tmp_path / "file").write_bytes(CONTENT)
 
     # WHEN / THEN

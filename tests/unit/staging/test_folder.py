@@ -1,4 +1,4 @@
-"""A folder with one sub-folder per class is staged as an archive is."""
+"""A folder of photographs, with a sub-folder for each class, is divided into splits and staged."""
 
 import io
 import os
@@ -26,14 +26,14 @@ CLASSES = ("bicycle", "motorcycle")
 
 
 def make_image(seed: int, *, size: tuple[int, int] = (40, 30)) -> Image.Image:
-    """Return an image of random pixels."""
+    """Return an image of random pixels; `size` is width and height."""
     pixels = np.random.default_rng(seed).integers(256, size=(size[1], size[0], 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """60 images of each class."""
+    """A folder with 60 different images of each class."""
     root = tmp_path / "photographs"
     for number, name in enumerate(CLASSES):
         (root / name).mkdir(parents=True)
@@ -42,13 +42,13 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def members(selection: Selection) -> dict[str, str]:
-    """Return the split of each image by its digest."""
+def splits_by_digest(selection: Selection) -> dict[str, str]:
+    """Return the name of each image's split, by the digest of the image."""
     return {digest(pixels): split for split in SPLITS for pixels in selection.splits[split].pixels}
 
 
 def test_every_image_is_in_one_split_with_its_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # WHEN
+    # WHEN the folder is read, which prints the sizes of the splits
     selection = read_folder(folder, classes=CLASSES)
     sizes = ", ".join(f"{split} {len(selection.splits[split])}" for split in SPLITS)
     assert capsys.readouterr().out == f"images: {sizes}\n"
@@ -71,28 +71,30 @@ def test_every_image_is_in_one_split_with_its_class(folder: Path, capsys: pytest
     assert all(name.startswith("IMG_") and name.endswith(".png") for name in names)
 
 
-def test_images_keep_their_split_when_the_folder_grows_and_files_are_renamed(folder: Path) -> None:
-    # GIVEN
-    before = members(read_folder(folder, classes=CLASSES))
+def test_images_keep_their_splits_when_files_are_added_and_renamed(folder: Path) -> None:
+    # GIVEN the splits of 120 images
+    before = splits_by_digest(read_folder(folder, classes=CLASSES))
 
-    # WHEN other images are added, and all files are renamed
+    # WHEN all files are renamed, and 80 images are added
     for path in list(folder.glob("*/*.png")):
         path.rename(path.with_name(f"renamed {path.name}"))
     for image in range(80):
         make_image(5000 + image).save(folder / "bicycle" / f"{image}.png")
-    after = members(read_folder(folder, classes=CLASSES))
+    after = splits_by_digest(read_folder(folder, classes=CLASSES))
 
     # THEN
     assert len(after) == 200
     assert before.items() <= after.items()
 
 
-def test_the_seed_decides_the_splits(folder: Path) -> None:
-    assert members(read_folder(folder, classes=CLASSES)) != members(read_folder(folder, classes=CLASSES, seed=1))
+def test_different_seeds_give_different_splits(folder: Path) -> None:
+    assert splits_by_digest(read_folder(folder, classes=CLASSES)) != splits_by_digest(
+        read_folder(folder, classes=CLASSES, seed=1)
+    )
 
 
-def test_copies_are_staged_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # GIVEN a copy, and a copy with other metadata and another compression
+def test_copies_of_an_image_are_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # GIVEN a copy of an image, and a second copy with different metadata and compression
     image = folder / "bicycle" / "IMG 7.png"
     shutil.copy(image, folder / "bicycle" / "copy.png")
     with Image.open(image) as opened:
@@ -102,22 +104,22 @@ def test_copies_are_staged_once(folder: Path, capsys: pytest.CaptureFixture[str]
     selection = read_folder(folder, classes=CLASSES)
 
     # THEN
-    assert len(members(selection)) == sum(len(images) for images in selection.splits.values()) == 120
+    assert len(splits_by_digest(selection)) == sum(len(images) for images in selection.splits.values()) == 120
     assert "2 files left out" in (output := capsys.readouterr().out)
     assert "bicycle/copy.png: the same image as bicycle/IMG 7.png" in output
 
 
-def test_an_image_in_two_classes_is_in_no_split(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_image_in_two_classes_is_left_out_of_all_splits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(folder / "bicycle" / "IMG 7.png", folder / "motorcycle" / "a.png")
 
     selection = read_folder(folder, classes=CLASSES)
 
-    assert len(members(selection)) == 119
+    assert len(splits_by_digest(selection)) == 119
     assert "motorcycle/a.png: the same image is in another class" in capsys.readouterr().out
 
 
-def header_of_a_large_png(side: int = 60_000) -> bytes:
-    """Return a PNG file whose header promises side x side pixels."""
+def large_png(side: int = 60_000) -> bytes:
+    """Return a small PNG file whose header states side x side pixels."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -125,19 +127,22 @@ def header_of_a_large_png(side: int = 60_000) -> bytes:
     )
 
 
-def jpeg(image: Image.Image, **options: object) -> bytes:
+def encode_jpeg(image: Image.Image, **options: object) -> bytes:
+    """Return an image as a JPEG file; `options` are those of Pillow."""
     with io.BytesIO() as stream:
         image.save(stream, format="JPEG", **options)
         return stream.getvalue()
 
 
-def test_files_that_are_not_images_are_named_and_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_are_not_valid_images_are_left_out_and_listed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # GIVEN
     bicycles = folder / "bicycle"
     (bicycles / "empty.png").write_bytes(b"")
     (bicycles / "notes.txt").write_text("notes")
-    (bicycles / "cut.jpg").write_bytes(jpeg(make_image(1, size=(300, 300)))[:2000])
-    (bicycles / "bomb.png").write_bytes(header_of_a_large_png())
+    (bicycles / "cut.jpg").write_bytes(encode_jpeg(make_image(1, size=(300, 300)))[:2000])
+    (bicycles / "bomb.png").write_bytes(large_png())
     (bicycles / "line\nbreak\t.gif").write_bytes(b"GIF89a")
     (folder / os.fsdecode(b"bicycle/\xff.txt")).write_text("a name that is not UTF-8")
     (bicycles / "deeper").mkdir()
@@ -149,7 +154,7 @@ def test_files_that_are_not_images_are_named_and_left_out(folder: Path, capsys: 
     selection = read_folder(folder, classes=CLASSES)
 
     # THEN
-    assert len(members(selection)) == 120
+    assert len(splits_by_digest(selection)) == 120
     output = capsys.readouterr().out
     assert "9 files left out:" in output
     assert "bicycle/link.png: a symbolic link" in output
@@ -172,7 +177,7 @@ def test_files_that_are_not_images_are_named_and_left_out(folder: Path, capsys: 
     ],
     ids=["transparency", "16 bits", "palette", "large", "one pixel"],
 )
-def test_png_files_of_any_kind_are_read_as_serving_reads_them(
+def test_png_files_of_every_kind_are_read_with_the_pixels_that_the_endpoint_reads(
     folder: Path, save: Callable[[Image.Image, Path], None], expected: int | None
 ) -> None:
     # GIVEN
@@ -186,38 +191,38 @@ def test_png_files_of_any_kind_are_read_as_serving_reads_them(
         for pixels in each.pixels
     }
 
-    # THEN
+    # THEN the pixels equal those that the endpoint's code decodes
     served = decode_image(path.read_bytes(), ("PNG",), 32)
     assert digest(served) in found
     assert expected is None or (served == expected).all()
 
 
-def test_a_very_large_image_is_refused_without_a_warning_of_python(tmp_path: Path) -> None:
-    # GIVEN more pixels than Pillow warns of, and fewer than it refuses
+def test_very_large_image_is_rejected_without_a_warning_from_pillow(tmp_path: Path) -> None:
+    # GIVEN an image with so many pixels that Pillow warns, but so few that Pillow still decodes the image
     path = tmp_path / "large.png"
-    path.write_bytes(header_of_a_large_png(9_500))
+    path.write_bytes(large_png(9_500))
     read = "import sys, pathlib; from staging.folder import _decode; print(_decode(pathlib.Path(sys.argv[1])))"
 
-    # WHEN in a process of its own, because pytest has its own filters of warnings
-    done = subprocess.run([sys.executable, "-c", read, str(path)], capture_output=True, text=True, check=True)
+    # WHEN the image is read in a separate process, because pytest changes the filters of warnings
+    completed = subprocess.run([sys.executable, "-c", read, str(path)], capture_output=True, text=True, check=True)
 
     # THEN
-    assert done.stdout.startswith("the image has 9500 x 9500 pixels; at most ")
-    assert done.stderr == ""
+    assert completed.stdout.startswith("the image has 9500 x 9500 pixels; at most ")
+    assert completed.stderr == ""
 
 
-def test_the_orientation_of_a_jpeg_is_applied(folder: Path) -> None:
-    # GIVEN a wide image, black at its left, that must be rotated by 90 degrees clockwise
+def test_exif_orientation_of_a_jpeg_is_applied(folder: Path) -> None:
+    # GIVEN a wide image whose left half is black, and whose EXIF orientation is a rotation by 90 degrees clockwise
     pixels = np.full((64, 128, 3), 255, np.uint8)
     pixels[:, :64] = 0
     exif = Image.Exif()
     exif[0x0112] = 6
-    (folder / "bicycle" / "phone.JPG").write_bytes(jpeg(Image.fromarray(pixels), exif=exif, quality=95))
+    (folder / "bicycle" / "phone.JPG").write_bytes(encode_jpeg(Image.fromarray(pixels), exif=exif, quality=95))
 
     # WHEN
     selection = read_folder(folder, classes=CLASSES)
 
-    # THEN it is black at its top
+    # THEN the top half of the staged image is black
     (image,) = (
         pixels
         for images in selection.splits.values()
@@ -228,16 +233,18 @@ def test_the_orientation_of_a_jpeg_is_applied(folder: Path) -> None:
     assert image[18:].min() > 235
 
 
-def test_sub_folders_of_other_classes_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # GIVEN
+def test_sub_folders_of_other_classes_are_listed_or_used_for_pretraining(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN a sub-folder whose class is not in the setting `classes`
     (folder / "tractor").mkdir()
     make_image(77).save(folder / "tractor" / "a.png")
 
-    # WHEN / THEN
+    # WHEN other classes are not requested / THEN the sub-folder is listed as left out
     assert read_folder(folder, classes=CLASSES).others is None
     assert "1 sub-folder left out, not in the setting `classes`:\n  tractor" in capsys.readouterr().out
 
-    # WHEN / THEN they can be used to pretrain on
+    # WHEN other classes are requested / THEN their images are returned for pretraining
     others = read_folder(folder, classes=CLASSES, other_classes=True).others
     assert others is not None
     assert others.labels.tolist() == [0]
@@ -252,8 +259,10 @@ def test_sub_folders_of_other_classes_are_named(folder: Path, capsys: pytest.Cap
         (("bicycle", "linked"), "has no sub-folder for the class linked"),
     ],
 )
-def test_a_class_without_images_is_refused(folder: Path, classes: tuple[str, ...], message: str) -> None:
-    # GIVEN
+def test_class_without_a_sub_folder_or_enough_images_is_rejected(
+    folder: Path, classes: tuple[str, ...], message: str
+) -> None:
+    # GIVEN sub-folders with one image, with a line break in the name, and behind a symbolic link
     (folder / "few").mkdir()
     (folder / "line\nbreak").mkdir()
     make_image(12345).save(folder / "few" / "a.png")
@@ -264,7 +273,7 @@ def test_a_class_without_images_is_refused(folder: Path, classes: tuple[str, ...
         read_folder(folder, classes=classes)
 
 
-def test_source_may_be_a_folder(folder: Path, tmp_path: Path) -> None:
+def test_folder_can_be_staged(folder: Path, tmp_path: Path) -> None:
     # GIVEN
     source = resolve(str(folder), directory=tmp_path, classes=CLASSES)
     s3 = FakeS3()
@@ -279,6 +288,6 @@ def test_source_may_be_a_folder(folder: Path, tmp_path: Path) -> None:
     assert sum(size.count for size in manifest.splits.values()) == 120
     assert set(manifest.objects) == set(s3.list_keys()) - {"manifest.json"}
 
-    # AND another image changes the MD5
+    # AND an additional image changes the folder's MD5
     make_image(9999).save(folder / "bicycle" / "new.png")
     assert folder_md5(folder) != source.md5

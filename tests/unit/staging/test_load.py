@@ -1,4 +1,8 @@
-"""Loading uploads only changes, deletes only objects of staging, and keeps the manifest consistent with the bucket."""
+"""Loading staged images into the bucket.
+
+Loading uploads only changed objects and deletes only objects that staging wrote. The manifest is consistent with the
+bucket even after an interruption.
+"""
 
 import contextlib
 import json
@@ -22,7 +26,7 @@ BUCKET = "some-bucket"
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Callable[..., Dataset]:
-    """A factory of datasets of the given classes."""
+    """A function that returns the data set of the given classes; bicycle and motorcycle by default."""
     labels = [BICYCLE, MOTORCYCLE, BUS]
     archive = read_archive(write_archive(tmp_path / "a.tar.gz", train=examples(labels * 10), test=examples(labels * 3)))
     return lambda *classes: transform(
@@ -30,12 +34,13 @@ def dataset(tmp_path: Path) -> Callable[..., Dataset]:
     )
 
 
-def put(s3: FakeS3, dataset: Dataset, *, source: str = "a source") -> Manifest:
+def load_into(s3: FakeS3, dataset: Dataset, *, source: str = "a source") -> Manifest:
+    """Load a data set into the bucket, and return the manifest; `source` is the description of the source."""
     return load(dataset, bucket=BUCKET, source=Source(Path(), source, md5="0" * 32, synthetic=False), s3=s3)
 
 
 def contains(s3: FakeS3, dataset: Dataset) -> bool:
-    """Return whether the bucket's images and lists are exactly the files of a data set."""
+    """Return whether the images and lists in the bucket are exactly the files of a data set."""
     files = dataset.files()
     images = [key for key in s3.list_keys() if key.startswith(("train", "validation", "test"))]
     return images == sorted(files) and all(s3.objects[key]["body"] == path.read_bytes() for key, path in files.items())
@@ -46,7 +51,7 @@ def test_images_and_lists_are_uploaded_before_the_manifest(dataset: Callable[...
     s3, images = FakeS3(), dataset()
 
     # WHEN
-    manifest = put(s3, images, source="somewhere")
+    manifest = load_into(s3, images, source="somewhere")
 
     # THEN
     assert contains(s3, images)
@@ -66,17 +71,17 @@ def test_images_and_lists_are_uploaded_before_the_manifest(dataset: Callable[...
 
 
 @pytest.mark.parametrize("opaque_etags", [False, True], ids=["md5-etags", "kms-etags"])
-def test_a_second_run_writes_nothing_and_reports_it(
+def test_loading_unchanged_data_writes_nothing_and_says_so(
     dataset: Callable[..., Dataset], capsys: pytest.CaptureFixture[str], opaque_etags: bool
 ) -> None:
     # GIVEN
     s3 = FakeS3(opaque_etags=opaque_etags)
-    put(s3, dataset())
+    load_into(s3, dataset())
     s3.writes.clear()
     capsys.readouterr()
 
     # WHEN
-    put(s3, dataset())
+    load_into(s3, dataset())
 
     # THEN
     assert s3.writes == []
@@ -85,16 +90,16 @@ def test_a_second_run_writes_nothing_and_reports_it(
 
 @pytest.mark.parametrize("opaque_etags", [False, True], ids=["md5-etags", "kms-etags"])
 def test_only_changed_objects_are_uploaded(dataset: Callable[..., Dataset], opaque_etags: bool) -> None:
-    # GIVEN a bucket in which one image was deleted, and another overwritten with the same number of bytes
+    # GIVEN a bucket in which one image was deleted, and a second image overwritten with the same number of bytes
     s3, images = FakeS3(opaque_etags=opaque_etags), dataset()
-    put(s3, images)
+    load_into(s3, images)
     deleted, overwritten = s3.list_keys("train/")[0], s3.list_keys("test/")[0]
     del s3.objects[deleted]
     s3.put_object(Bucket=BUCKET, Key=overwritten, Body=bytes(len(s3.objects[overwritten]["body"])))
     s3.writes.clear()
 
     # WHEN
-    put(s3, images)
+    load_into(s3, images)
 
     # THEN
     uploads = {write for write in s3.writes if write.startswith("put") and "manifest" not in write}
@@ -102,65 +107,67 @@ def test_only_changed_objects_are_uploaded(dataset: Callable[..., Dataset], opaq
     assert contains(s3, images)
 
 
-def test_another_source_of_the_same_images_changes_only_the_manifest(
+def test_changed_source_description_changes_only_the_manifest(
     dataset: Callable[..., Dataset],
 ) -> None:
     # GIVEN
     s3 = FakeS3()
-    put(s3, dataset(), source="one")
+    load_into(s3, dataset(), source="one")
     s3.writes.clear()
 
     # WHEN
-    put(s3, dataset(), source="two")
+    load_into(s3, dataset(), source="two")
 
     # THEN
     assert all("manifest" in write for write in s3.writes)
     assert read_manifest(BUCKET, s3=s3).source == "two"
 
 
-def test_only_outdated_images_are_deleted(dataset: Callable[..., Dataset]) -> None:
-    # GIVEN
+def test_only_images_that_staging_wrote_are_deleted(dataset: Callable[..., Dataset]) -> None:
+    # GIVEN staged images of bicycles and buses, and objects that staging did not write
     s3 = FakeS3()
-    put(s3, dataset("bicycle", "bus"))
-    others = [
+    load_into(s3, dataset("bicycle", "bus"))
+    unrelated = [
         "train/mine.png",
         "test/notes.txt",
         "test.lst.old",
         "models/job/output/model.tar.gz",
         "data_capture/a",
     ]
-    for key in others:
+    for key in unrelated:
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"not staging's")
 
-    # WHEN
+    # WHEN motorcycles are staged instead of buses
     images = dataset("bicycle", "motorcycle")
-    put(s3, images)
+    load_into(s3, images)
 
     # THEN
-    assert set(s3.list_keys()) == {*others, *images.files(), "manifest.json"}
+    assert set(s3.list_keys()) == {*unrelated, *images.files(), "manifest.json"}
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first-staging", "other-classes-staged"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first-staging", "different-classes-staged-before"])
 @pytest.mark.parametrize("writes", [0, 1, 2, 3, 10, 25, 30, 31, 32, 40], ids=str)
-def test_an_interrupted_run_is_completed_by_the_next(dataset: Callable[..., Dataset], first: bool, writes: int) -> None:
-    # GIVEN an interrupted run
+def test_interrupted_run_is_completed_by_the_next_run(
+    dataset: Callable[..., Dataset], is_first: bool, writes: int
+) -> None:
+    # GIVEN a run that is interrupted after some writes
     s3 = FakeS3()
-    if not first:
-        put(s3, dataset("bus", "motorcycle"))
+    if not is_first:
+        load_into(s3, dataset("bus", "motorcycle"))
     s3.put_object(Bucket=BUCKET, Key="train/mine.png", Body=b"not staging's")
     s3.writes_left = writes
     with contextlib.suppress(InterruptedRunError):  # the largest number of writes is enough for the whole run
-        put(s3, dataset())
+        load_into(s3, dataset())
 
-    # THEN the manifest, if it exists, matches the objects
+    # THEN the manifest, if it exists, describes the objects in the bucket
     if "manifest.json" in s3.objects:
         for key, stored in read_manifest(BUCKET, s3=s3).objects.items():
             assert s3.objects[key]["ETag"] == f'"{stored.md5}"'
 
-    # WHEN
+    # WHEN the next run is not interrupted
     s3.writes_left = None
     images = dataset()
-    put(s3, images)
+    load_into(s3, images)
 
     # THEN
     assert set(s3.list_keys()) == {*images.files(), "manifest.json", "train/mine.png"}
@@ -175,19 +182,21 @@ def test_outdated_objects_of_an_interrupted_run_are_deleted(
     s3 = FakeS3()
     s3.writes_left = 15
     with pytest.raises(InterruptedRunError):
-        put(s3, dataset("bus", "motorcycle"))
+        load_into(s3, dataset("bus", "motorcycle"))
     s3.writes_left = None
 
-    # WHEN other classes are staged
+    # WHEN different classes are staged
     images = dataset("bicycle", "motorcycle")
-    put(s3, images)
+    load_into(s3, images)
 
     # THEN
     assert contains(s3, images)
 
 
 @pytest.mark.parametrize("formats", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
-def test_staging_in_another_format_deletes_the_first_one(tmp_path: Path, formats: tuple[Format, Format]) -> None:
+def test_staging_in_a_different_format_deletes_the_objects_of_the_first_format(
+    tmp_path: Path, formats: tuple[Format, Format]
+) -> None:
     # GIVEN
     s3, archive = FakeS3(), read_archive(write_archive(tmp_path / "a.tar.gz"))
     for data_format in formats:
@@ -195,7 +204,7 @@ def test_staging_in_another_format_deletes_the_first_one(tmp_path: Path, formats
         images = transform(
             archive, classes=("bicycle", "motorcycle"), directory=tmp_path / "data", data_format=data_format
         )
-        manifest = put(s3, images)
+        manifest = load_into(s3, images)
 
         # THEN
         assert contains(s3, images)
@@ -204,14 +213,14 @@ def test_staging_in_another_format_deletes_the_first_one(tmp_path: Path, formats
         assert manifest.splits["train"].count == 18
 
 
-def test_a_missing_manifest_asks_for_staging(dataset: Callable[..., Dataset]) -> None:
-    # GIVEN a bucket before and during the first staging
+def test_error_for_a_missing_manifest_says_to_stage(dataset: Callable[..., Dataset]) -> None:
+    # GIVEN an empty bucket, and then a bucket whose first staging was interrupted
     s3 = FakeS3()
     with pytest.raises(ManifestMissingError, match="make stage"):
         read_manifest(BUCKET, s3=s3)
     s3.writes_left = 10
     with pytest.raises(InterruptedRunError):
-        put(s3, dataset())
+        load_into(s3, dataset())
 
     # WHEN / THEN
     with pytest.raises(ManifestMissingError, match="make stage"):
@@ -219,14 +228,14 @@ def test_a_missing_manifest_asks_for_staging(dataset: Callable[..., Dataset]) ->
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"], ids=repr)
-def test_a_damaged_manifest_is_reported(content: bytes) -> None:
+def test_error_for_a_damaged_manifest_says_to_delete_it_and_stage(content: bytes) -> None:
     s3 = FakeS3()
     s3.put_object(Bucket=BUCKET, Key="manifest.json", Body=content)
     with pytest.raises(ManifestError, match="is damaged: delete it and run `make stage`"):
         read_manifest(BUCKET, s3=s3)
 
 
-def test_the_first_error_cancels_the_upload(dataset: Callable[..., Dataset]) -> None:
+def test_first_error_stops_all_uploads(dataset: Callable[..., Dataset]) -> None:
     # GIVEN a bucket that fails after three writes
     s3: Any = FakeS3()
     images = dataset()
@@ -234,23 +243,23 @@ def test_the_first_error_cancels_the_upload(dataset: Callable[..., Dataset]) -> 
 
     # WHEN
     with pytest.raises(InterruptedRunError):
-        put(s3, images)
+        load_into(s3, images)
 
     # THEN
     assert len(s3.writes) == 3
 
 
-def test_without_permission_to_delete_no_manifest_is_written(
+def test_no_manifest_is_written_if_outdated_objects_cannot_be_deleted(
     dataset: Callable[..., Dataset],
 ) -> None:
-    # GIVEN
+    # GIVEN a bucket whose objects may not be deleted
     s3 = FakeS3()
-    put(s3, dataset("bicycle", "bus"))
+    load_into(s3, dataset("bicycle", "bus"))
     s3.denies_deletes = True
 
     # WHEN
     with pytest.raises(StagingError, match=r"cannot delete s3://some-bucket/t.*Access Denied"):
-        put(s3, dataset("bicycle", "motorcycle"))
+        load_into(s3, dataset("bicycle", "motorcycle"))
 
     # THEN
     assert "manifest.json" not in s3.objects

@@ -1,4 +1,7 @@
-"""Reviewed images of live traffic are added to the staged images, and never to training what is in another split."""
+"""Reviewed images of live traffic are added to the staged images.
+
+An image that is already in the validation or test split is never added to the training split.
+"""
 
 import io
 from pathlib import Path
@@ -25,43 +28,46 @@ from training.container.classifier.file_names import is_live
 CLASSES = ("bicycle", "motorcycle")
 
 
-def encode(pixels: np.ndarray, **options: object) -> bytes:
+def encode_png(pixels: np.ndarray, **options: object) -> bytes:
+    """Return an image as a PNG file; `options` are those of Pillow."""
     with io.BytesIO() as stream:
         Image.fromarray(pixels).save(stream, format="PNG", **options)
         return stream.getvalue()
 
 
 def photograph(seed: int) -> np.ndarray:
+    """Return the random pixels of an image, 48 x 64 x 3."""
     return np.random.default_rng(seed).integers(256, size=(48, 64, 3), dtype=np.uint8)
 
 
 def reviewed(count: int, *, first: int = 0) -> list[ReviewedImage]:
-    return [ReviewedImage(CLASSES[seed % 2], encode(photograph(seed))) for seed in range(first, first + count)]
+    """Return `count` different images with alternating labels; images with the same number are equal in all calls."""
+    return [ReviewedImage(CLASSES[seed % 2], encode_png(photograph(seed))) for seed in range(first, first + count)]
 
 
 @pytest.fixture
 def selection(tmp_path: Path) -> Selection:
-    """The images of an archive, with images of another class to pretrain on."""
+    """The splits of a small archive, and images of a third class for pretraining."""
     content = examples([BICYCLE, MOTORCYCLE] * 10 + [BUS] * 4)
     tests = examples([BICYCLE, MOTORCYCLE] * 3)
-    tests[b"data"] = tests[b"data"] + np.uint8(100)  # other images than those to train on
+    tests[b"data"] = tests[b"data"] + np.uint8(100)  # pixel values that differ from those of the training images
     archive = read_archive(write_archive(tmp_path / "a.tar.gz", train=content, test=tests))
     return select(archive, classes=CLASSES, other_classes=True)
 
 
-def staged(selection: Selection, directory: Path, data_format: Format = "images") -> tuple[FakeS3, Manifest]:
-    """Return a bucket with the images, and its manifest."""
+def stage_selection(selection: Selection, directory: Path, data_format: Format = "images") -> tuple[FakeS3, Manifest]:
+    """Stage the images of a selection, and return the bucket and the manifest."""
     s3 = FakeS3()
     dataset = write(selection, directory=directory, data_format=data_format)
     return s3, load(dataset, bucket="b", source=Source(directory, "an archive", "0" * 32, synthetic=True), s3=s3)
 
 
-def test_reviewed_images_are_divided_by_a_hash_of_the_image(selection: Selection) -> None:
-    # WHEN
+def test_each_reviewed_image_is_always_in_the_same_split(selection: Selection) -> None:
+    # WHEN 80 reviewed images are added, and again with 80 further images
     first, left_out = add_reviewed(selection, reviewed(80))
     again, _ = add_reviewed(selection, reversed(reviewed(160)))
 
-    # THEN about a quarter is held out, and an image stays in its split when others are added
+    # THEN about a quarter of the images is held out for validation, and each image is in the same split both times
     assert not left_out
     assert first.reviewed is not None
     assert first.reviewed.count == 80
@@ -74,26 +80,26 @@ def test_reviewed_images_are_divided_by_a_hash_of_the_image(selection: Selection
     assert not any(map(is_live, first.splits["test"].names))
 
 
-def test_images_of_any_split_are_not_trained_on(selection: Selection) -> None:
-    # GIVEN the images of all splits as photographs, compressed in another way, with the other label
-    known = [
-        ReviewedImage(CLASSES[1 - label], encode(pixels, compress_level=0))
+def test_reviewed_copies_of_staged_images_are_left_out(selection: Selection) -> None:
+    # GIVEN reviewed copies of all staged images, with a different compression and the label of the other class
+    copies = [
+        ReviewedImage(CLASSES[1 - label], encode_png(pixels, compress_level=0))
         for images in selection.splits.values()
         for pixels, label in zip(images.pixels, images.labels, strict=True)
     ]
 
     # WHEN
-    unchanged, left_out = add_reviewed(selection, known)
-    changed, _ = add_reviewed(selection, [*known, *reviewed(50)])
+    unchanged, left_out = add_reviewed(selection, copies)
+    changed, _ = add_reviewed(selection, [*copies, *reviewed(50)])
 
     # THEN
     assert unchanged.reviewed is None
-    assert left_out == {"among the images of the source": len(known)}
+    assert left_out == {"among the images of the source": len(copies)}
     held_out = {digest(pixels) for split in ("validation", "test") for pixels in changed.splits[split].pixels}
     assert not held_out & {digest(pixels) for pixels in changed.splits["train"].pixels}
 
 
-def test_images_that_cannot_be_used_are_counted_by_reason(selection: Selection) -> None:
+def test_images_that_are_left_out_are_counted_by_reason(selection: Selection) -> None:
     # GIVEN
     image, other = reviewed(2)
     unusable = [
@@ -121,7 +127,7 @@ def test_images_that_cannot_be_used_are_counted_by_reason(selection: Selection) 
     assert result.reviewed.count == 1
 
 
-def test_the_fingerprint_depends_on_images_and_labels(selection: Selection) -> None:
+def test_fingerprint_depends_on_images_and_labels_but_not_on_their_order(selection: Selection) -> None:
     def fingerprint(images: list[ReviewedImage]) -> str:
         added = add_reviewed(selection, images)[0].reviewed
         assert added is not None
@@ -134,9 +140,9 @@ def test_the_fingerprint_depends_on_images_and_labels(selection: Selection) -> N
 
 
 @pytest.mark.parametrize("data_format", ["images", "recordio"])
-def test_staged_images_are_read_back(selection: Selection, tmp_path: Path, data_format: Format) -> None:
+def test_staged_images_can_be_read_from_the_bucket(selection: Selection, tmp_path: Path, data_format: Format) -> None:
     # GIVEN
-    s3, manifest = staged(selection, tmp_path / "images", data_format)
+    s3, manifest = stage_selection(selection, tmp_path / "images", data_format)
 
     # WHEN
     found = read_staged(manifest, "b", s3=s3)
@@ -153,14 +159,14 @@ def test_staged_images_are_read_back(selection: Selection, tmp_path: Path, data_
 
 
 @pytest.mark.parametrize("data_format", ["images", "recordio"])
-def test_reviewed_images_replace_those_of_the_last_time(
+def test_reviewed_images_replace_those_that_were_staged_before(
     selection: Selection, tmp_path: Path, data_format: Format, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN a data set with forty reviewed images
-    s3, original = staged(selection, tmp_path / "images", data_format)
+    # GIVEN a data set with reviewed images 0 to 39
+    s3, original = stage_selection(selection, tmp_path / "images", data_format)
     first = stage_reviewed(original, reviewed(40), bucket="b", directory=tmp_path / "images", s3=s3)
 
-    # WHEN one answer was withdrawn, and others were given
+    # WHEN reviewed images 1 to 60 are staged: image 0 is no longer reviewed, and images 40 to 60 are new
     second = stage_reviewed(first, reviewed(60, first=1), bucket="b", directory=tmp_path / "images", s3=s3)
 
     # THEN
@@ -179,14 +185,14 @@ def test_reviewed_images_replace_those_of_the_last_time(
         assert sum("/live-" in key for key in second.objects) == 60
 
 
-def test_staging_the_source_again_says_that_it_removes_them(
+def test_staging_the_source_again_removes_the_reviewed_images_and_says_so(
     selection: Selection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN
-    s3, original = staged(selection, tmp_path / "images")
+    # GIVEN a data set with nine reviewed images
+    s3, original = stage_selection(selection, tmp_path / "images")
     stage_reviewed(original, reviewed(9), bucket="b", directory=tmp_path / "images", s3=s3)
 
-    # WHEN
+    # WHEN the images of the source are staged without them
     dataset = write(selection, directory=tmp_path / "images")
     again = load(dataset, bucket="b", source=Source(tmp_path, "an archive", "0" * 32, synthetic=True), s3=s3)
 
@@ -196,9 +202,9 @@ def test_staging_the_source_again_says_that_it_removes_them(
     assert "no longer staged: `make retrain` adds them again" in capsys.readouterr().out
 
 
-def test_without_reviewed_images_nothing_changes(selection: Selection, tmp_path: Path) -> None:
+def test_staging_no_reviewed_images_is_an_error_and_writes_nothing(selection: Selection, tmp_path: Path) -> None:
     # GIVEN
-    s3, manifest = staged(selection, tmp_path / "images")
+    s3, manifest = stage_selection(selection, tmp_path / "images")
     writes = list(s3.writes)
 
     # WHEN
@@ -209,9 +215,9 @@ def test_without_reviewed_images_nothing_changes(selection: Selection, tmp_path:
     assert s3.writes == writes
 
 
-def test_a_damaged_staged_image_is_reported(selection: Selection, tmp_path: Path) -> None:
+def test_error_for_a_damaged_staged_image_says_to_stage_again(selection: Selection, tmp_path: Path) -> None:
     # GIVEN
-    s3, manifest = staged(selection, tmp_path / "images")
+    s3, manifest = stage_selection(selection, tmp_path / "images")
     key = next(key for key in manifest.objects if key.startswith("train/"))
     s3.objects[key]["body"] = b"damaged"
 

@@ -1,4 +1,7 @@
-"""SOURCE is resolved to an archive, with a description that identifies the data set."""
+"""The option SOURCE of `make stage` is resolved to an archive, with a description that identifies the data set.
+
+The sample is a synthetic data set that this project draws.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +23,7 @@ from tests.unit.staging.fakes import FakeS3, Site, serve
 
 @pytest.fixture(autouse=True)
 def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Replace the slow drawing of samples, and return the list of drawn archives."""
+    """Replace the slow drawing of samples by writing a small archive, and return the list of written archives."""
     drawn = []
 
     def draw(path: Path, *, seed: int, classes: tuple[str, ...]) -> Path:
@@ -35,11 +38,11 @@ def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 @pytest.fixture
 def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A local server that replaces the official one, and serves a small archive as the official archive."""
-    content = write_archive(tmp_path / "made.tar.gz").read_bytes()
+    """A local server that replaces the official server, and whose small archive counts as the official archive."""
+    content = write_archive(tmp_path / "small.tar.gz").read_bytes()
     with serve(Site(content)) as site:
         address = site.url.replace("cifar.tar.gz", "cifar-100-python.tar.gz")
-        md5 = file_md5(tmp_path / "made.tar.gz")
+        md5 = file_md5(tmp_path / "small.tar.gz")
         monkeypatch.setattr(module, "OFFICIAL_URL", address)
         monkeypatch.setattr(module, "OFFICIAL_MD5", md5)
         monkeypatch.setitem(CHECKSUMS, address, md5)
@@ -49,7 +52,7 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def test_auto_downloads_the_official_archive_once(
     official: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # WHEN
+    # WHEN SOURCE=auto is resolved twice
     first = resolve("auto", directory=tmp_path / "archives")
     requests = len(official.requests)
     second = resolve("auto", directory=tmp_path / "archives")
@@ -66,9 +69,9 @@ def test_auto_without_a_network_warns_and_uses_the_sample(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # GIVEN a port on which no server listens
-    with serve(Site(b"")) as closed:
-        monkeypatch.setattr(module, "OFFICIAL_URL", closed.url)
+    # GIVEN the URL of a server that has stopped
+    with serve(Site(b"")) as stopped:
+        monkeypatch.setattr(module, "OFFICIAL_URL", stopped.url)
 
     # WHEN
     source = resolve("auto", directory=tmp_path)
@@ -79,17 +82,17 @@ def test_auto_without_a_network_warns_and_uses_the_sample(
     assert "SYNTHETIC SAMPLE drawn by this project" in capsys.readouterr().err
 
 
-def test_auto_does_not_wait_for_an_unresponsive_name_server(
+def test_auto_uses_the_sample_after_a_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN a request that returns only after the test
-    over = threading.Event()
+    # GIVEN a request to the official URL that does not return within the timeout
+    is_resolved = threading.Event()
     monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr(module, "_probe", lambda url: over.wait(30) and None)
+    monkeypatch.setattr(module, "_probe", lambda url: is_resolved.wait(30) and None)
 
     # WHEN
     source = resolve("auto", directory=tmp_path)
-    over.set()
+    is_resolved.set()
 
     # THEN
     assert source.synthetic
@@ -104,7 +107,7 @@ def test_auto_uses_the_sample_if_the_official_url_returns_an_error(
 
 
 @pytest.mark.parametrize("source", ["auto", "sample"])
-def test_for_unknown_classes_nothing_is_downloaded_or_drawn(
+def test_unknown_classes_are_rejected_before_anything_is_downloaded_or_drawn(
     official: Site, tmp_path: Path, quick_sample: list[Path], source: str
 ) -> None:
     # WHEN
@@ -116,20 +119,20 @@ def test_for_unknown_classes_nothing_is_downloaded_or_drawn(
     assert quick_sample == []
 
 
-def test_a_sample_is_drawn_once_per_seed(tmp_path: Path, quick_sample: list[Path]) -> None:
+def test_sample_is_drawn_once_for_each_seed(tmp_path: Path, quick_sample: list[Path]) -> None:
     # WHEN
     first = resolve("sample", directory=tmp_path)
-    again = resolve("sample", directory=tmp_path)
-    other = resolve("sample", directory=tmp_path, seed=3)
+    second = resolve("sample", directory=tmp_path)
+    different_seed = resolve("sample", directory=tmp_path, seed=3)
 
     # THEN
-    assert first == again
+    assert first == second
     assert len(quick_sample) == 2
-    assert other.description == "synthetic sample drawn by this project (seed 3)"
+    assert different_seed.description == "synthetic sample drawn by this project (seed 3)"
 
 
-def test_a_path_is_used_in_place_and_not_mistaken_for_the_official_archive(tmp_path: Path) -> None:
-    # GIVEN another archive with the official name
+def test_local_archive_with_the_official_name_is_described_as_not_official(tmp_path: Path) -> None:
+    # GIVEN a different archive with the name of the official archive
     path = write_archive(tmp_path / "cifar-100-python.tar.gz")
 
     # WHEN
@@ -143,25 +146,25 @@ def test_a_path_is_used_in_place_and_not_mistaken_for_the_official_archive(tmp_p
     assert not (tmp_path / "archives").exists()
 
 
-def test_archives_of_two_urls_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    # GIVEN two servers whose files have the same name
-    one = write_archive(tmp_path / "one.tar.gz").read_bytes()
-    two = write_archive(tmp_path / "two.tar.gz", meta=b"other").read_bytes()
+def test_archives_with_the_same_name_from_two_urls_are_both_kept(tmp_path: Path) -> None:
+    # GIVEN two servers whose archives differ, but have the same name
+    first_content = write_archive(tmp_path / "one.tar.gz").read_bytes()
+    second_content = write_archive(tmp_path / "two.tar.gz", meta=b"other").read_bytes()
 
     # WHEN
-    with serve(Site(one)) as first, serve(Site(two)) as second:
+    with serve(Site(first_content)) as first, serve(Site(second_content)) as second:
         sources = [resolve(site.url, directory=tmp_path / "archives") for site in (first, second)]
 
     # THEN
-    assert [source.path.read_bytes() for source in sources] == [one, two]
+    assert [source.path.read_bytes() for source in sources] == [first_content, second_content]
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+def test_missing_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(StagingError, match=r"nowhere\.tar\.gz' is not a file"):
         resolve(str(tmp_path / "nowhere.tar.gz"), directory=tmp_path)
 
 
-def test_the_manifest_names_the_source(tmp_path: Path) -> None:
+def test_manifest_describes_the_source_and_lists_all_objects(tmp_path: Path) -> None:
     # GIVEN
     source = resolve("sample", directory=tmp_path)
     s3 = FakeS3()
@@ -183,15 +186,15 @@ def test_the_manifest_names_the_source(tmp_path: Path) -> None:
     assert set(manifest.objects) == set(s3.list_keys()) - {"manifest.json"}
 
 
-def test_nothing_of_a_hostile_archive_is_uploaded(tmp_path: Path) -> None:
-    # GIVEN
+def test_nothing_is_uploaded_from_an_archive_with_a_malicious_pickle(tmp_path: Path) -> None:
+    # GIVEN an archive with a pickle that calls os.system
     path = write_archive(tmp_path / "a.tar.gz", test=b"cos\nsystem\n(S'true'\ntR.")
     s3 = FakeS3()
 
     # WHEN
     with pytest.raises(StagingError, match=r"os\.system"):
         stage(
-            Source(path, "hostile", md5="", synthetic=False),
+            Source(path, "malicious", md5="", synthetic=False),
             classes=["bicycle", "motorcycle"],
             bucket="b",
             s3=s3,
@@ -203,7 +206,7 @@ def test_nothing_of_a_hostile_archive_is_uploaded(tmp_path: Path) -> None:
     assert not (tmp_path / "images").exists()
 
 
-def test_sample_to_pretrain_on_has_other_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sample_for_pretraining_has_images_of_other_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a sample with few images
     monkeypatch.setattr(module, "draw_archive", partial(draw_archive, train=4, test=1))
 

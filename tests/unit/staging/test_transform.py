@@ -1,4 +1,4 @@
-"""Transforming an archive gives correct labels and splits, and reproducible bytes."""
+"""Transforming an archive into images or shards gives correct labels and splits, and the same bytes each time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,10 @@ from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, examples, writ
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    """30 bicycles, 20 motorcycles and 10 buses for training, 4, 3 and 2 for testing, in mixed order."""
+    """An archive with three classes in mixed order.
+
+    It has 30 bicycles, 20 motorcycles and 10 buses for training, and 4 bicycles, 3 motorcycles and 2 buses for testing.
+    """
     train = [BICYCLE, MOTORCYCLE, BICYCLE, MOTORCYCLE, BICYCLE, BUS] * 10
     test = [MOTORCYCLE, BICYCLE, BUS] * 2 + [MOTORCYCLE, BICYCLE, BICYCLE]
     path = write_archive(
@@ -30,12 +33,14 @@ def archive(tmp_path: Path) -> Archive:
     return read_archive(path)
 
 
-def listed(dataset: Dataset, split: str) -> list[list[str]]:
+def read_lst(dataset: Dataset, split: str) -> list[list[str]]:
+    """Return the lines of a split's .lst file, each of which has an index, a label and a file name."""
     lines = (dataset.directory / f"{split}.lst").read_text().splitlines()
     return [line.split("\t") for line in lines]
 
 
-def pixels(path: Path) -> np.ndarray:
+def read_pixels(path: Path) -> np.ndarray:
+    """Return the pixels of an image, after checking its format and size."""
     with Image.open(path) as image:
         assert (image.format, image.mode, image.size) == ("PNG", "RGB", (32, 32))
         return np.asarray(image)
@@ -46,23 +51,23 @@ def pixels(path: Path) -> np.ndarray:
     [("bicycle", "motorcycle"), ("motorcycle", "bicycle"), ("bus", "motorcycle", "bicycle")],
     ids="-".join,
 )
-def test_every_image_has_the_pixels_and_label_of_the_archive(
+def test_every_image_has_the_pixels_and_the_label_of_the_archive(
     archive: Archive, tmp_path: Path, classes: Sequence[str]
 ) -> None:
     # WHEN
     dataset = transform(archive, classes=classes, directory=tmp_path / "data")
 
-    # THEN each listed file contains an image of that class, whose pixel value is its position in the archive
+    # THEN each listed file contains the archive's image with that label; pixel values are positions in the archive
     for split, source in (("train", archive.train), ("validation", archive.train), ("test", archive.test)):
-        lines = listed(dataset, split)
+        lines = read_lst(dataset, split)
         assert [line[0] for line in lines] == [str(number) for number in range(len(lines))]
         for _, number, name in lines:
-            position = int(pixels(dataset.directory / split / name)[0, 0, 0])
+            position = int(read_pixels(dataset.directory / split / name)[0, 0, 0])
             assert FINE_NAMES[source.fine_labels[position]] == classes[int(number)]
             assert source.filenames[position] == name
 
 
-def test_colours_and_positions_are_kept(tmp_path: Path) -> None:
+def test_colours_and_pixel_positions_are_kept(tmp_path: Path) -> None:
     # GIVEN an image whose red increases to the right, and whose green increases downwards
     content = examples([BICYCLE, MOTORCYCLE] * 2)
     steps = np.arange(32, dtype=np.uint8)
@@ -73,12 +78,12 @@ def test_colours_and_positions_are_kept(tmp_path: Path) -> None:
     dataset = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path / "data")
 
     # THEN
-    image = pixels(dataset.directory / "test" / "image_s_000000-2.png")
+    image = read_pixels(dataset.directory / "test" / "image_s_000000-2.png")
     assert image[3, 20].tolist() == [20, 3, 7]
 
 
-def test_the_validation_split_is_a_fraction_of_each_class(archive: Archive, tmp_path: Path) -> None:
-    # WHEN
+def test_validation_split_is_a_fraction_of_each_class(archive: Archive, tmp_path: Path) -> None:
+    # WHEN a fifth of the training images is used for validation
     dataset = transform(
         archive,
         classes=["bicycle", "motorcycle"],
@@ -102,19 +107,19 @@ def test_the_validation_split_is_a_fraction_of_each_class(archive: Archive, tmp_
     }
 
 
-def test_the_validation_images_depend_on_the_seed_only(archive: Archive, tmp_path: Path) -> None:
-    def chosen(*classes: str, seed: int) -> set[str]:
+def test_validation_images_of_a_class_depend_only_on_the_seed(archive: Archive, tmp_path: Path) -> None:
+    def validation_names(*classes: str, seed: int) -> set[str]:
         dataset = transform(archive, classes=classes, directory=tmp_path / "data", seed=seed)
         return {image.name for image in dataset.splits["validation"]}
 
-    # THEN a class's validation images depend on the seed, not on the other classes
-    first = chosen("bicycle", "motorcycle", seed=1)
-    assert first == chosen("motorcycle", "bicycle", seed=1)
-    assert first < chosen("bus", "bicycle", "motorcycle", seed=1)
-    assert first != chosen("bicycle", "motorcycle", seed=2)
+    # THEN they depend neither on the order of the classes nor on the number of classes
+    first = validation_names("bicycle", "motorcycle", seed=1)
+    assert first == validation_names("motorcycle", "bicycle", seed=1)
+    assert first < validation_names("bus", "bicycle", "motorcycle", seed=1)
+    assert first != validation_names("bicycle", "motorcycle", seed=2)
 
 
-def test_the_same_input_gives_the_same_bytes(archive: Archive, tmp_path: Path) -> None:
+def test_transforming_an_archive_twice_gives_the_same_bytes(archive: Archive, tmp_path: Path) -> None:
     # WHEN
     first, second = (transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path / name) for name in "ab")
 
@@ -124,8 +129,8 @@ def test_the_same_input_gives_the_same_bytes(archive: Archive, tmp_path: Path) -
         assert path.read_bytes() == second.files()[key].read_bytes()
 
 
-def test_images_of_an_earlier_call_are_deleted_and_other_files_kept(archive: Archive, tmp_path: Path) -> None:
-    # GIVEN
+def test_images_of_an_earlier_call_are_deleted_but_other_files_are_kept(archive: Archive, tmp_path: Path) -> None:
+    # GIVEN a folder with the images of different classes, and a file that staging did not write
     directory = tmp_path / "data"
     transform(archive, classes=["bus", "motorcycle"], directory=directory)
     (directory / "notes.txt").write_text("mine")
@@ -139,7 +144,7 @@ def test_images_of_an_earlier_call_are_deleted_and_other_files_kept(archive: Arc
 
 
 def test_images_with_the_same_file_name_keep_their_labels(tmp_path: Path) -> None:
-    # GIVEN `bike_s_000001.png` once as a bicycle, twice as a motorcycle, and once as a test image
+    # GIVEN the file name `bike_s_000001.png` for a bicycle, for two motorcycles, and for a test image
     name = "bike_s_000001.png"
     path = write_archive(
         tmp_path / "a.tar.gz",
@@ -150,12 +155,12 @@ def test_images_with_the_same_file_name_keep_their_labels(tmp_path: Path) -> Non
     # WHEN
     dataset = transform(read_archive(path), classes=["bicycle", "motorcycle"], directory=tmp_path / "data")
 
-    # THEN there are six files, each with its own label
+    # THEN six files have different names, and each has the label of its image
     names = [image.name.lower() for images in dataset.splits.values() for image in images]
     assert len(names) == len(set(names)) == 6
     for split in ("train", "validation"):
         for image in dataset.splits[split]:
-            position = int(pixels(dataset.directory / split / image.name)[0, 0, 0])
+            position = int(read_pixels(dataset.directory / split / image.name)[0, 0, 0])
             assert image.label == [0, 1, 1, 0][position]
     assert [image.label for image in dataset.splits["test"]] == [1, 0]
 
@@ -190,9 +195,9 @@ def test_file_names_are_made_safe(filename: str, safe: str) -> None:
         ({"classes": ["bicycle", "bus"], "validation_fraction": 1.0}, r"between 0 and 1 \(got 1\)"),
         ({"classes": ["bicycle", "buss"]}, "no class 'buss'"),
     ],
-    ids=["no-images", "none", "all", "unknown-class"],
+    ids=["too-few-images", "no-validation-images", "no-training-images", "unknown-class"],
 )
-def test_invalid_arguments_are_refused_before_anything_is_written(
+def test_invalid_arguments_are_rejected_before_anything_is_written(
     archive: Archive, tmp_path: Path, arguments: dict[str, object], message: str
 ) -> None:
     # WHEN
@@ -203,19 +208,19 @@ def test_invalid_arguments_are_refused_before_anything_is_written(
     assert not (tmp_path / "data").exists()
 
 
-def test_a_class_without_test_images_is_named(tmp_path: Path) -> None:
+def test_error_names_the_class_without_test_images(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "a.tar.gz", test=examples([BICYCLE]))
     with pytest.raises(StagingError, match="at least 1 test images of each class; too few of motorcycle"):
         transform(read_archive(path), classes=["bicycle", "motorcycle"], directory=tmp_path / "data")
 
 
-def test_all_classes_with_too_few_images_are_named(archive: Archive, tmp_path: Path) -> None:
+def test_error_names_all_classes_with_too_few_training_images(archive: Archive, tmp_path: Path) -> None:
     with pytest.raises(StagingError, match="at least 2 training images of each class; too few of apple, tractor"):
         transform(archive, classes=["bicycle", "apple", "bus", "tractor"], directory=tmp_path / "data")
 
 
 @pytest.mark.parametrize("kind", ["fine", "coarse"])
-def test_all_classes_can_be_staged(tmp_path: Path, kind: str) -> None:
+def test_all_fine_or_coarse_classes_can_be_staged(tmp_path: Path, kind: str) -> None:
     # GIVEN images of all hundred fine classes, with coarse labels
     names = FINE_NAMES if kind == "fine" else COARSE_NAMES
     content = examples(list(range(100)) * 2)
@@ -232,7 +237,7 @@ def test_all_classes_can_be_staged(tmp_path: Path, kind: str) -> None:
     assert len(dataset.splits["train"]) + len(dataset.splits["validation"]) == 200
 
 
-def test_shards_contain_the_same_images_in_the_same_order(archive: Archive, tmp_path: Path) -> None:
+def test_shards_contain_the_images_in_the_order_of_the_lst_file(archive: Archive, tmp_path: Path) -> None:
     # GIVEN
     classes = ["bus", "motorcycle", "bicycle"]
     images = transform(archive, classes=classes, directory=tmp_path / "images")
@@ -244,21 +249,21 @@ def test_shards_contain_the_same_images_in_the_same_order(archive: Archive, tmp_
     assert shards.splits == images.splits
     for split in ("train", "validation"):
         records = list(read_shard(tmp_path / "shards" / split / f"{split}-00000.rec"))
-        lines = listed(images, split)
+        lines = read_lst(images, split)
         assert [[str(each.index), str(each.label)] for each in records] == [line[:2] for line in lines]
         files = [images.directory / split / line[2] for line in lines]
         assert [each.image for each in records] == [path.read_bytes() for path in files]
 
-    # AND the test split still consists of single images
-    test = {key for key in images.files() if key.startswith("test")}
-    assert set(shards.files()) == {"train/train-00000.rec", "validation/validation-00000.rec", *test}
+    # AND the test split consists of single image files in both formats
+    test_files = {key for key in images.files() if key.startswith("test")}
+    assert set(shards.files()) == {"train/train-00000.rec", "validation/validation-00000.rec", *test_files}
 
 
 @pytest.mark.parametrize("formats", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
-def test_files_of_the_other_format_are_deleted(
+def test_files_of_the_previous_format_are_deleted(
     archive: Archive, tmp_path: Path, formats: tuple[Format, Format]
 ) -> None:
-    # WHEN
+    # WHEN an archive is transformed into one format, and then into the other
     for data_format in formats:
         dataset = transform(archive, classes=["bus", "bicycle"], directory=tmp_path / "data", data_format=data_format)
 
@@ -269,25 +274,25 @@ def test_files_of_the_other_format_are_deleted(
     assert written == set(dataset.files())
 
 
-def test_images_of_other_classes_can_be_staged_to_pretrain_on(archive: Archive, tmp_path: Path) -> None:
+def test_images_of_other_classes_can_be_staged_for_pretraining(archive: Archive, tmp_path: Path) -> None:
     # WHEN
     dataset = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path, other_classes=True)
 
-    # THEN every training image is in one split only, and the other classes are numbered from 0
+    # THEN every training image of the archive is in exactly one split, and the other classes are numbered from 0
     shards = [key for key in dataset.keys if key.startswith("pretrain/")]
     records = [record for key in shards for record in read_shard(tmp_path / key)]
-    chosen = len(dataset.splits["train"]) + len(dataset.splits["validation"])
-    assert len(records) + chosen == len(archive.train.labels("fine"))
+    configured = len(dataset.splits["train"]) + len(dataset.splits["validation"])
+    assert len(records) + configured == len(archive.train.labels("fine"))
     assert sorted({record.label for record in records}) == list(range(len({record.label for record in records})))
 
-    # AND they are deleted by a call without them
+    # AND a call without other classes deletes the shards for pretraining
     again = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path)
     assert not any(key.startswith("pretrain/") for key in again.keys)
     assert not list((tmp_path / "pretrain").iterdir())
 
 
-def test_an_archive_without_other_classes_is_refused(tmp_path: Path) -> None:
-    # GIVEN
+def test_pretraining_on_an_archive_without_other_classes_is_rejected(tmp_path: Path) -> None:
+    # GIVEN an archive with only bicycles and motorcycles
     archive = read_archive(write_archive(tmp_path / "archive.tar.gz"))
 
     # WHEN / THEN

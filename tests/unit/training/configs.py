@@ -1,4 +1,4 @@
-"""The configuration of training jobs, for tests."""
+"""A configuration of training jobs, for tests."""
 
 from typing import Any
 
@@ -6,8 +6,13 @@ from training.launch import TrainingJobConfig
 
 
 def make_config(**changes: Any) -> TrainingJobConfig:
-    """Return the configuration of one CPU host with internet access, with changes."""
-    known: dict[str, Any] = {
+    """Return the configuration of a job on one CPU instance with internet access.
+
+    Parameters
+    ----------
+    changes : fields of the configuration that differ
+    """
+    defaults: dict[str, Any] = {
         "image": "registry/image:1",
         "role_arn": "arn:aws:iam::123456789012:role/training",
         "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/some-key",
@@ -23,4 +28,4 @@ def make_config(**changes: Any) -> TrainingJobConfig:
         "name": "scones-local-vehicles",
         "tags": {"Stack": "scones-local"},
     }
-    return TrainingJobConfig(**{**known, **changes})
+    return TrainingJobConfig(**{**defaults, **changes})

@@ -1,4 +1,4 @@
-"""The output of a training job, for tests."""
+"""The output archive of a training job, for tests."""
 
 import io
 import tarfile
@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 
 def make_output(files: Mapping[str, bytes]) -> bytes:
-    """Return the content of an output.tar.gz with these files."""
+    """Return the bytes of an output.tar.gz.
+
+    Parameters
+    ----------
+    files : content of each file, by name
+    """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for name, content in files.items():

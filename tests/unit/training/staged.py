@@ -12,7 +12,7 @@ MANIFEST = make_manifest(objects={key: StoredObject(size=1, md5=key) for key in 
 
 
 class FakeS3:
-    """A bucket with a manifest and its objects, except for the missing ones."""
+    """A bucket with the manifest of the staged data, and all objects of the manifest except for `missing`."""
 
     def __init__(self, manifest: Manifest, *missing: str) -> None:
         self._manifest, self._missing = manifest, missing

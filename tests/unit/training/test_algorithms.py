@@ -1,4 +1,7 @@
-"""Algorithms reject invalid hyperparameters, data and instance types before a job starts."""
+"""The training algorithms reject invalid hyperparameters, data and instance types before a job starts.
+
+The algorithms are the PyTorch code of this repository, and the built-in algorithm, AWS's image classification.
+"""
 
 import re
 from dataclasses import replace
@@ -20,11 +23,11 @@ DATA = StagedData(
 PYTORCH, BUILT_IN = ALGORITHMS["pytorch"], ALGORITHMS["image-classification"]
 
 
-def test_pytorch_gets_the_classes_and_the_chosen_hyperparameters() -> None:
+def test_pytorch_receives_the_classes_and_the_chosen_hyperparameters() -> None:
     assert PYTORCH.complete_hyperparameters({"epochs": "3"}, DATA) == {"classes": "bicycle,motorcycle", "epochs": "3"}
 
 
-def test_built_in_algorithm_gets_the_size_of_the_data() -> None:
+def test_built_in_algorithm_receives_the_number_of_classes_and_images() -> None:
     # WHEN
     complete = BUILT_IN.complete_hyperparameters({"epochs": "3", "optimizer": "adam"}, DATA)
 
@@ -43,12 +46,12 @@ def test_built_in_algorithm_gets_the_size_of_the_data() -> None:
         ("pretrained", "2", "hyperparameter pretrained must be a whole number between 0 and 1"),
     ],
 )
-def test_hyperparameters_of_pytorch_are_checked_by_the_container_code(name: str, value: str, reason: str) -> None:
+def test_error_names_the_invalid_hyperparameter_of_pytorch(name: str, value: str, reason: str) -> None:
     with pytest.raises(TrainingRequestError, match=re.escape(reason)):
         PYTORCH.complete_hyperparameters({name: value}, DATA)
 
 
-def test_pretraining_needs_images_of_other_classes() -> None:
+def test_pretraining_without_staged_pretraining_images_is_rejected() -> None:
     # GIVEN
     chosen = {"pretrained": "0", "pretrain_epochs": "5"}
 
@@ -94,58 +97,58 @@ def test_pretraining_needs_images_of_other_classes() -> None:
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )
-def test_invalid_hyperparameters_of_the_built_in_algorithm_are_named(chosen: dict[str, str], reason: str) -> None:
+def test_error_names_the_invalid_hyperparameter_of_the_built_in_algorithm(chosen: dict[str, str], reason: str) -> None:
     with pytest.raises(TrainingRequestError, match=re.escape(reason)) as caught:
         BUILT_IN.complete_hyperparameters(chosen, DATA)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("instance_type", ["ml.m5.xlarge", "ml.c5.2xlarge", "ml.inf1.xlarge"])
-def test_built_in_algorithm_needs_a_gpu(instance_type: str) -> None:
+def test_built_in_algorithm_rejects_instances_without_a_supported_gpu(instance_type: str) -> None:
     with pytest.raises(TrainingRequestError, match=rf"only on GPU instances .* \(got {instance_type}\)"):
         BUILT_IN.check_instance_type(instance_type)
 
 
-def test_suitable_instance_types_pass() -> None:
+def test_supported_instance_types_are_accepted() -> None:
     BUILT_IN.check_instance_type("ml.g4dn.xlarge")
     PYTORCH.check_instance_type("ml.m5.xlarge")
 
 
-def test_images_have_a_manifest_channel_for_each_split_and_shards_have_none() -> None:
+def test_only_image_files_have_manifest_channels() -> None:
     # WHEN
-    images = {each.name: each.key for each in channels(BUILT_IN, DATA, 1, {})}
-    shards = channels(BUILT_IN, replace(DATA, data_format="recordio"), 2, {})
+    image_channels = {each.name: each.key for each in channels(BUILT_IN, DATA, 1, {})}
+    shard_channels = channels(BUILT_IN, replace(DATA, data_format="recordio"), 2, {})
 
     # THEN
-    assert images == {
+    assert image_channels == {
         "train": "train/",
         "train_lst": "train.lst",
         "validation": "validation/",
         "validation_lst": "validation.lst",
     }
-    assert {each.name: each.content_type for each in shards} == dict.fromkeys(
+    assert {each.name: each.content_type for each in shard_channels} == dict.fromkeys(
         ("train", "validation"), "application/x-recordio"
     )
-    assert not any(each.sharded for each in shards)
+    assert not any(each.sharded for each in shard_channels)
 
 
 @pytest.mark.parametrize(
-    ("epochs", "expected"), [({}, False), ({"pretrain_epochs": "0"}, False), ({"pretrain_epochs": "2"}, True)]
+    ("epochs", "is_used"), [({}, False), ({"pretrain_epochs": "0"}, False), ({"pretrain_epochs": "2"}, True)]
 )
-def test_pretraining_has_its_channel(epochs: dict[str, str], expected: bool) -> None:
+def test_pretrain_channel_is_used_only_if_there_are_pretraining_epochs(epochs: dict[str, str], is_used: bool) -> None:
     # GIVEN
     data = replace(DATA, has_pretraining_data=True)
     complete = PYTORCH.complete_hyperparameters({"pretrained": "0", **epochs}, data)
 
     # WHEN / THEN
-    assert ("pretrain" in {each.name for each in channels(PYTORCH, data, 1, complete)}) is expected
+    assert ("pretrain" in {each.name for each in channels(PYTORCH, data, 1, complete)}) is is_used
 
 
-def test_built_in_algorithm_reads_one_shard() -> None:
+def test_built_in_algorithm_rejects_more_than_one_training_shard() -> None:
     # GIVEN
-    one = replace(DATA, data_format="recordio", shards=1)
+    one_shard = replace(DATA, data_format="recordio", shards=1)
 
     # WHEN / THEN
-    assert BUILT_IN.complete_hyperparameters({}, one)["num_training_samples"] == "900"
+    assert BUILT_IN.complete_hyperparameters({}, one_shard)["num_training_samples"] == "900"
     with pytest.raises(TrainingRequestError, match=r"one RecordIO file .* but 2 training shards .*FORMAT=images"):
-        BUILT_IN.complete_hyperparameters({}, replace(one, shards=2))
+        BUILT_IN.complete_hyperparameters({}, replace(one_shard, shards=2))

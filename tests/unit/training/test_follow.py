@@ -1,4 +1,4 @@
-"""Following a job reports each log line and status once, and returns its metrics or its failure reason."""
+"""Following a training job reports each log line and status once, and gives the metrics or the failure reason."""
 
 import io
 import json
@@ -16,14 +16,19 @@ class MissingError(Exception):
 
 
 class FakeLogs:
-    """A log stream that grows by one page per call; None stands for a call before the log group exists."""
+    """A CloudWatch log stream that grows with each call.
 
-    class exceptions:  # noqa: N801 (boto3's name)
+    Parameters
+    ----------
+    pages : new lines at each call; None if the log group does not exist yet
+    """
+
+    class exceptions:  # noqa: N801 (name in boto3)
         ResourceNotFoundException = MissingError
 
     def __init__(self, *pages: list[str] | None) -> None:
         self._pages = list(pages)
-        self._given = 0
+        self._position = 0
 
     def describe_log_streams(self, **request: Any) -> dict[str, Any]:
         if self._pages and self._pages[0] is None:
@@ -32,14 +37,20 @@ class FakeLogs:
         return {"logStreams": [{"logStreamName": request["logStreamNamePrefix"]}]}
 
     def get_log_events(self, **request: Any) -> dict[str, Any]:
-        assert request.get("nextToken", "0") == str(self._given)
+        assert request.get("nextToken", "0") == str(self._position)
         events = self._pages.pop(0) if self._pages else []
-        self._given += bool(events)
-        return {"events": [{"message": line} for line in events or []], "nextForwardToken": str(self._given)}
+        self._position += bool(events)
+        return {"events": [{"message": line} for line in events or []], "nextForwardToken": str(self._position)}
 
 
 class FakeSageMaker:
-    """A training job whose status advances with each call."""
+    """A training job whose status advances with each call.
+
+    Parameters
+    ----------
+    statuses : secondary status at each call; the last of them is also the job's final status
+    last : further fields of the job's description at the last call
+    """
 
     def __init__(self, *statuses: str, **last: str) -> None:
         self._statuses, self._calls, self._last = statuses, 0, last
@@ -47,17 +58,18 @@ class FakeSageMaker:
     def describe_training_job(self, **request: Any) -> dict[str, Any]:
         self._calls = min(self._calls + 1, len(self._statuses))
         seen = self._statuses[: self._calls]
-        ended = self._calls == len(self._statuses)
+        is_last = self._calls == len(self._statuses)
         return {
             "TrainingJobName": request["TrainingJobName"],
-            "TrainingJobStatus": seen[-1] if ended else "InProgress",
+            "TrainingJobStatus": seen[-1] if is_last else "InProgress",
             "SecondaryStatusTransitions": [{"Status": status, "StatusMessage": "..."} for status in seen],
-            **(self._last if ended else {}),
+            **(self._last if is_last else {}),
         }
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between polls."""
     monkeypatch.setattr(module, "POLL_SECONDS", 0)
 
 
@@ -72,11 +84,11 @@ def test_each_log_line_is_read_once() -> None:
     assert tail.read() == []
 
 
-def test_new_log_stream_of_an_interrupted_job_is_read() -> None:
-    # GIVEN a stream of one page, and later a second stream
+def test_log_stream_that_appears_later_is_read() -> None:
+    # GIVEN a log stream with one line; SageMaker adds a second stream when it restarts an interrupted job
     streams = {"job/algo-1-100": ["a"]}
 
-    class Logs(FakeLogs):
+    class FakeStreams(FakeLogs):
         def describe_log_streams(self, **request: Any) -> dict[str, Any]:
             return {"logStreams": [{"logStreamName": name} for name in streams]}
 
@@ -84,7 +96,7 @@ def test_new_log_stream_of_an_interrupted_job_is_read() -> None:
             lines = [] if "nextToken" in request else streams[request["logStreamName"]]
             return {"events": [{"message": line} for line in lines], "nextForwardToken": "end"}
 
-    tail = LogTail(Logs(), "job")
+    tail = LogTail(FakeStreams(), "job")
 
     # WHEN / THEN
     assert tail.read() == ["a"]
@@ -94,8 +106,8 @@ def test_new_log_stream_of_an_interrupted_job_is_read() -> None:
     assert tail.read() == []
 
 
-def test_status_and_progress_are_reported_until_the_job_ends() -> None:
-    # GIVEN
+def test_each_status_and_each_line_with_progress_is_reported_once() -> None:
+    # GIVEN a log with one event in JSON, one accuracy of the built-in algorithm, and two lines without progress
     reported: list[str] = []
     built_in = "[10/10/2025 12:00:00 INFO 139] Epoch[0] Validation-accuracy=0.6"
     logs = FakeLogs(
@@ -125,7 +137,7 @@ def test_status_and_progress_are_reported_until_the_job_ends() -> None:
     "line",
     ["", "+ set -x", "epoch=1", "3", "[1]", '{"epoch": 1}', '{"event": "epoch"', "[10/10/2025] Epoch[0] Time cost=3"],
 )
-def test_other_log_lines_are_not_progress(line: str) -> None:
+def test_log_line_without_an_event_or_accuracy_is_not_progress(line: str) -> None:
     assert format_progress(line) is None
 
 
@@ -138,7 +150,7 @@ def test_other_log_lines_are_not_progress(line: str) -> None:
         ("INFO Epoch[3] Train-accuracy=0.7", "INFO Epoch[3] Train-accuracy=0.7"),
     ],
 )
-def test_events_and_accuracies_are_progress(line: str, progress: str) -> None:
+def test_progress_line_is_made_from_an_event_or_accuracy(line: str, progress: str) -> None:
     assert format_progress(line) == progress
 
 
@@ -149,14 +161,14 @@ def test_events_and_accuracies_are_progress(line: str, progress: str) -> None:
         ("Stopped", {}, "it was stopped"),
     ],
 )
-def test_failure_reason_is_one_line(status: str, last: dict[str, str], reason: str) -> None:
+def test_error_for_an_unsuccessful_job_has_a_reason_of_one_line(status: str, last: dict[str, str], reason: str) -> None:
     with pytest.raises(TrainingFailedError, match=reason) as caught:
         follow("job", sagemaker=FakeSageMaker("Starting", status, **last), logs=FakeLogs(), report=lambda line: None)
     assert "\n" not in str(caught.value)
 
 
 def test_interruption_says_that_the_job_continues_and_how_to_stop_it() -> None:
-    # GIVEN an operator who presses Ctrl-C at the first line
+    # GIVEN an operator who presses Ctrl-C when the first line is printed
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
@@ -169,13 +181,13 @@ def test_interruption_says_that_the_job_continues_and_how_to_stop_it() -> None:
 class FakeS3:
     """A bucket with one object."""
 
-    class exceptions:  # noqa: N801 (boto3's name)
+    class exceptions:  # noqa: N801 (name in boto3)
         NoSuchKey = MissingError
 
     def __init__(self, key: str, body: bytes) -> None:
         self._key, self._body = key, body
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 (boto3's names)
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 (names in boto3)
         if f"{Bucket}/{Key}" != self._key:
             raise MissingError
         return {"Body": io.BytesIO(self._body)}
@@ -189,8 +201,8 @@ COMPLETED: dict[str, Any] = {
 }
 
 
-def test_metrics_of_the_built_in_algorithm_come_from_sagemaker() -> None:
-    # GIVEN
+def test_metrics_of_the_built_in_algorithm_are_read_from_the_job_description() -> None:
+    # GIVEN a job without an output archive, whose description has a validation accuracy
     metrics = [{"MetricName": "train:accuracy", "Value": 0.9}, {"MetricName": "validation:accuracy", "Value": 0.8667}]
 
     # WHEN
@@ -200,12 +212,12 @@ def test_metrics_of_the_built_in_algorithm_come_from_sagemaker() -> None:
     assert job.metrics["validation"] == {"n": 30, "correct": 26, "accuracy": 26 / 30}
 
 
-def test_job_without_output_is_a_failure() -> None:
+def test_job_without_an_output_archive_is_a_failure() -> None:
     with pytest.raises(TrainingFailedError, match=r"wrote no metrics: .*output\.tar\.gz is missing"):
         read_result(COMPLETED, validation_images=30, s3=FakeS3("none", b""))
 
 
-def test_metrics_come_from_the_output_of_the_job() -> None:
+def test_metrics_are_read_from_the_output_archive_of_the_job() -> None:
     # GIVEN
     metrics = {"validation": {"n": 100, "correct": 95}}
     s3 = FakeS3("bucket/models/job/output/output.tar.gz", make_output({"metrics.json": json.dumps(metrics).encode()}))
@@ -217,6 +229,6 @@ def test_metrics_come_from_the_output_of_the_job() -> None:
     assert (job.name, job.seconds, job.metrics) == ("job", 61, metrics)
 
 
-def test_output_without_metrics_is_a_failure() -> None:
+def test_output_archive_without_metrics_is_a_failure() -> None:
     with pytest.raises(TrainingFailedError, match=r"output has no metrics\.json"):
         read_member(make_output({"other.json": b"{}"}), "metrics.json")

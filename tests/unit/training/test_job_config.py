@@ -1,4 +1,4 @@
-"""A training request: its hyperparameters, its fingerprint, and checks against the staged data."""
+"""A training request: its fingerprint, its hyperparameters, and the checks of the staged data."""
 
 import re
 from dataclasses import replace
@@ -17,29 +17,30 @@ CONFIG = make_config(instance_type="ml.g4dn.xlarge")
 
 
 def request(algorithm: str = "pytorch", manifest: Manifest = MANIFEST, **hyperparameters: str) -> TrainingRequest:
+    """Return a training request for the staged data in `manifest`."""
     return make_request(ALGORITHMS[algorithm], CONFIG, manifest, hyperparameters, serving_image="image")
 
 
 def test_fingerprint_depends_on_data_algorithm_and_hyperparameters() -> None:
-    # GIVEN
+    # GIVEN a manifest in which the content of one image has changed
     objects = {**MANIFEST.objects, "train/a.png": StoredObject(size=1, md5="other")}
-    changed = MANIFEST.model_copy(update={"objects": objects})
+    changed_data = MANIFEST.model_copy(update={"objects": objects})
 
     # WHEN
-    first, again = request(), request()
-    others = [
+    first, second = request(), request()
+    different = [
         request(epochs="3"),
         request("image-classification", mini_batch_size="2"),
-        request(manifest=changed),
+        request(manifest=changed_data),
     ]
 
     # THEN
-    assert first.fingerprint == again.fingerprint
-    assert len({first.fingerprint, *(each.fingerprint for each in others)}) == 4
+    assert first.fingerprint == second.fingerprint
+    assert len({first.fingerprint, *(each.fingerprint for each in different)}) == 4
 
 
-def test_fingerprint_depends_on_the_packages_in_the_archive() -> None:
-    # GIVEN
+def test_fingerprint_depends_on_whether_the_model_archive_contains_packages() -> None:
+    # GIVEN a request whose containers download packages, and the configuration of an archive that contains them
     downloading = request()
     config = replace(CONFIG, bundle_packages=True)
 
@@ -50,8 +51,8 @@ def test_fingerprint_depends_on_the_packages_in_the_archive() -> None:
     assert bundled.fingerprint != downloading.fingerprint
 
 
-def test_data_are_described_by_the_manifest() -> None:
-    # GIVEN
+def test_staged_data_are_described_from_the_manifest() -> None:
+    # GIVEN the manifest of two training shards, a validation shard and a pretraining shard
     keys = ("train/a.rec", "train/b.rec", "validation/a.rec", "pretrain/a.rec")
     objects = {key: StoredObject(size=1, md5=key) for key in keys}
 
@@ -79,9 +80,9 @@ def test_data_are_described_by_the_manifest() -> None:
             "motorcycle, but terraform/environments/dev.tfvars has bus, bicycle: run `make stage ENV=dev`",
         ),
     ],
-    ids=["missing object", "other classes"],
+    ids=["missing object", "different classes"],
 )
-def test_incomplete_or_other_staged_data_are_an_error(
+def test_error_says_to_stage_missing_objects_or_different_classes(
     missing: tuple[str, ...], classes: tuple[str, ...], reason: str
 ) -> None:
     s3 = FakeS3(MANIFEST, *missing)
@@ -90,7 +91,7 @@ def test_incomplete_or_other_staged_data_are_an_error(
         check_staged(MANIFEST, classes=classes, bucket="bucket", environment="dev", s3=s3)
 
 
-def test_complete_staged_data_pass() -> None:
+def test_complete_staged_data_are_accepted() -> None:
     s3 = FakeS3(MANIFEST)
 
     check_staged(MANIFEST, classes=["bicycle", "motorcycle"], bucket="bucket", environment="dev", s3=s3)
@@ -105,6 +106,6 @@ def test_complete_staged_data_pass() -> None:
         ("epochs=", "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs=')"),
     ],
 )
-def test_invalid_setting_is_named(text: str, reason: str) -> None:
+def test_error_names_the_invalid_setting(text: str, reason: str) -> None:
     with pytest.raises(TrainingRequestError, match=re.escape(reason)):
         parse_settings(text)

@@ -1,4 +1,4 @@
-"""Launching a job: input channels, errors with a remedy, jobs with the same fingerprint, and checkpoints."""
+"""Launching a training job: channels, the quota error, earlier jobs with the same fingerprint, and checkpoints."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from training.launch import (
 )
 
 
-def test_exceeded_quota_says_what_to_do() -> None:
+def test_error_for_an_exceeded_quota_says_what_to_do() -> None:
     # GIVEN
     message = "The account-level service limit 'ml.g4dn.xlarge for training job usage' is 0 Instances."
     error = ClientError({"Error": {"Code": "ResourceLimitExceeded", "Message": message}}, "CreateTrainingJob")
@@ -32,7 +32,12 @@ def test_exceeded_quota_says_what_to_do() -> None:
 
 
 class FakeJobs:
-    """Existing jobs by name: status and fingerprint."""
+    """SageMaker with training jobs.
+
+    Parameters
+    ----------
+    jobs : status and fingerprint of each training job, by name
+    """
 
     def __init__(self, **jobs: tuple[str, str]) -> None:
         self._jobs = jobs
@@ -51,8 +56,8 @@ class FakeJobs:
         pytest.param({"scones_1": ("InProgress", "same")}, "scones_1", id="running"),
         pytest.param({"scones_1": ("Completed", "same")}, "scones_1", id="completed"),
         pytest.param({"scones_1": ("Failed", "same")}, None, id="failed"),
-        pytest.param({"scones_1": ("Completed", "other")}, None, id="other fingerprint"),
-        pytest.param({"other_1": ("Completed", "same")}, None, id="other environment"),
+        pytest.param({"scones_1": ("Completed", "other")}, None, id="different fingerprint"),
+        pytest.param({"other_1": ("Completed", "same")}, None, id="different environment"),
     ],
 )
 def test_running_or_completed_job_with_the_same_fingerprint_is_found(
@@ -61,8 +66,8 @@ def test_running_or_completed_job_with_the_same_fingerprint_is_found(
     assert find_training_job("scones", "same", sagemaker=FakeJobs(**jobs)) == expected
 
 
-def test_shards_are_divided_among_hosts_if_each_gets_one() -> None:
-    # GIVEN
+def test_shards_are_divided_among_hosts_only_if_each_host_receives_one() -> None:
+    # GIVEN 9 training shards
     data = StagedData(
         classes=("a", "b"),
         training_images=9000,
@@ -73,18 +78,23 @@ def test_shards_are_divided_among_hosts_if_each_gets_one() -> None:
         has_pretraining_data=False,
     )
 
-    # WHEN
+    # WHEN two hosts train on 9 shards, and on one
     channels = input_channels(ALGORITHMS["pytorch"], make_config(instance_count=2), data, {})
-    few = input_channels(ALGORITHMS["pytorch"], make_config(instance_count=2), replace(data, shards=1), {})
+    one_shard = input_channels(ALGORITHMS["pytorch"], make_config(instance_count=2), replace(data, shards=1), {})
 
     # THEN
     distribution = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}
     assert distribution == {"train": "ShardedByS3Key", "validation": "FullyReplicated"}
-    assert {each.data_source.s3_data_source.s3_data_distribution_type for each in few} == {"FullyReplicated"}
+    assert {each.data_source.s3_data_source.s3_data_distribution_type for each in one_shard} == {"FullyReplicated"}
 
 
 class FakeS3:
-    """A bucket with these keys."""
+    """A bucket in which objects can be listed and deleted.
+
+    Parameters
+    ----------
+    keys : keys of the objects
+    """
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)
@@ -100,8 +110,8 @@ class FakeS3:
         self.keys = [key for key in self.keys if key not in deleted]
 
 
-def test_only_checkpoints_of_the_same_training_are_deleted() -> None:
-    # GIVEN
+def test_only_checkpoints_with_the_same_fingerprint_are_deleted() -> None:
+    # GIVEN checkpoints with the fingerprints `same` and `same2`, and a model
     s3 = FakeS3("checkpoints/same/training.pt", "checkpoints/same2/training.pt", "models/a")
 
     # WHEN

@@ -1,4 +1,4 @@
-"""Packages that models bring along are downloaded and uploaded once."""
+"""The packages that the containers lack are downloaded and uploaded once."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,12 @@ from training.packages import download, upload
 
 
 class FakeBucket:
-    """Objects in memory, and the number of uploads."""
+    """An in-memory bucket that counts uploads.
+
+    Attributes
+    ----------
+    objects : size of each object in bytes, by key
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, int] = {}
@@ -32,17 +37,17 @@ class FakeBucket:
 
 @pytest.fixture
 def _wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package index that contains only the required wheels."""
+    """Make pip download only from a folder that has a wheel for each of the containers' requirements."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(write_wheels(tmp_path / "index")))
 
 
 @pytest.mark.usefixtures("_wheels")
-def test_packages_of_both_containers_are_uploaded_once(tmp_path: Path) -> None:
+def test_each_package_is_uploaded_once_below_the_prefix_of_its_container(tmp_path: Path) -> None:
     # GIVEN
     bucket = FakeBucket()
 
-    # WHEN
+    # WHEN the packages are uploaded twice
     for _ in range(2):
         upload(tmp_path / "packages", "bucket", "prefix", s3=bucket)
 
@@ -54,7 +59,7 @@ def test_packages_of_both_containers_are_uploaded_once(tmp_path: Path) -> None:
 
 
 def test_failed_download_names_the_package_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an empty package index
+    # GIVEN pip without any package index
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
 

@@ -1,4 +1,4 @@
-"""Tests of a hyperparameter search from its request to its best model."""
+"""The hyperparameter search of `make tune`: its request, its fingerprint, and its best model."""
 
 import argparse
 from types import SimpleNamespace
@@ -19,7 +19,13 @@ from training.tuning import Search, plan_search, search_fingerprint, tune, with_
 
 
 def make_environment(*arguments: str, **changes: Any) -> Any:
-    """Return the environment of a command with these arguments."""
+    """Return the environment of `make tune`.
+
+    Parameters
+    ----------
+    arguments : command-line arguments
+    changes : further attributes of the environment
+    """
     parser = argparse.ArgumentParser()
     command.options(parser)
     options = parser.parse_args(arguments)
@@ -33,6 +39,7 @@ def make_environment(*arguments: str, **changes: Any) -> Any:
 
 
 def make_request(*arguments: str) -> TrainingRequest:
+    """Return the training request that `make tune` makes from its command-line arguments."""
     environment = make_environment(*arguments)
     return make_training_request(environment)
 
@@ -43,20 +50,20 @@ def make_request(*arguments: str) -> TrainingRequest:
         (["--jobs", "2", "--parallel", "3"], r"PARALLEL must be at most the number of jobs, JOBS=2 \(got 3\)"),
         (["--set", "learning_rate=0.001 weight_decay=0"], "nothing to tune: SET fixes learning_rate, weight_decay"),
     ],
-    ids=["more parallel than jobs", "all fixed"],
+    ids=["more parallel than jobs", "all hyperparameters fixed"],
 )
-def test_impossible_search_is_refused_before_it_starts(arguments: list[str], reason: str) -> None:
+def test_impossible_search_is_rejected(arguments: list[str], reason: str) -> None:
     environment: Environment = make_environment(*arguments)
 
     with pytest.raises(OperatorError, match=reason):
         command.main(environment)
 
 
-def test_best_model_has_fingerprint_of_training_job_with_its_hyperparameters() -> None:
+def test_best_model_has_the_fingerprint_of_a_training_job_with_its_hyperparameters() -> None:
     # GIVEN
     tuned = {"learning_rate": "0.002", "weight_decay": "0.01"}
 
-    # WHEN
+    # WHEN a search finds these hyperparameters, and a training job sets them
     best = with_hyperparameters(make_request(), tuned)
     trained = make_request("--set", " ".join(f"{name}={value}" for name, value in tuned.items()))
 
@@ -66,7 +73,7 @@ def test_best_model_has_fingerprint_of_training_job_with_its_hyperparameters() -
 
 
 class FakeSageMaker:
-    """A tuning job of three training jobs, one of which has no objective metric."""
+    """A tuning job with three training jobs, of which two have an objective metric."""
 
     def describe_training_job(self, **_: str) -> dict[str, Any]:
         return {
@@ -80,11 +87,11 @@ class FakeSageMaker:
         return self
 
     def paginate(self, **_: str) -> list[dict[str, Any]]:
-        scored = {"FinalHyperParameterTuningJobObjectiveMetric": {"Value": 0.5}}
-        return [{"TrainingJobSummaries": [scored, {}]}, {"TrainingJobSummaries": [scored]}]
+        with_metric = {"FinalHyperParameterTuningJobObjectiveMetric": {"Value": 0.5}}
+        return [{"TrainingJobSummaries": [with_metric, {}]}, {"TrainingJobSummaries": [with_metric]}]
 
 
-def test_best_job_reports_number_of_scored_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_best_of_counts_only_jobs_with_an_objective_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr(tuning, "find_tuning", lambda *_, **__: "search")
     monkeypatch.setattr(tuning, "follow_tuning", lambda *_, **__: ("best", {}))
@@ -97,7 +104,7 @@ def test_best_job_reports_number_of_scored_jobs(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_interruption_says_that_the_tuning_job_continues(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+    # GIVEN an operator who presses Ctrl-C while the command follows a tuning job
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
@@ -110,7 +117,7 @@ def test_interruption_says_that_the_tuning_job_continues(monkeypatch: pytest.Mon
         tuning.tune(make_request(), Search((), 1, 1), sagemaker=sagemaker, s3=None)
 
 
-def test_each_search_has_its_own_fingerprint() -> None:
+def test_fingerprint_depends_on_request_ranges_and_jobs_but_not_on_parallelism() -> None:
     request = make_request()
     ranges = tuple(request.algorithm.ranges(request.hyperparameters))
 
@@ -125,7 +132,7 @@ def test_each_search_has_its_own_fingerprint() -> None:
     assert search_fingerprint(request, Search(ranges, 6, 1)) in fingerprints
 
 
-def test_search_plan_omits_fixed_hyperparameters() -> None:
+def test_search_has_no_ranges_for_fixed_hyperparameters() -> None:
     request = make_request()
     fixed = {"learning_rate": "0.001"}
 
@@ -135,12 +142,12 @@ def test_search_plan_omits_fixed_hyperparameters() -> None:
 
 
 def test_best_model_that_was_rejected_before_is_not_registered_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+    # GIVEN a search whose best model has the fingerprint of a rejected version
     best = with_hyperparameters(make_request(), {"learning_rate": "0.002", "weight_decay": "0.01"})
     rejected = make_version(1, status="Rejected", properties={"fingerprint": best.fingerprint})
     registry = SimpleNamespace(versions=lambda: [rejected])
     monkeypatch.setattr(command, "tune", lambda *_, **__: (best, None))
-    monkeypatch.setattr(command, "promote", lambda *_, **__: pytest.fail("it was registered again"))
+    monkeypatch.setattr(command, "promote", lambda *_, **__: pytest.fail("the model was registered again"))
 
     # WHEN / THEN
     with pytest.raises(OperatorError, match="is rejected"):

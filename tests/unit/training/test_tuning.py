@@ -1,4 +1,4 @@
-"""Tests of tuning jobs."""
+"""Hyperparameter tuning jobs: following them, finding an earlier one, and their parameters and names."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,10 +17,9 @@ class FakeSageMaker:
 
     Parameters
     ----------
-    polls
-        For each poll, the objective metrics of the training jobs, oldest first; None while a job runs.
-    status, last
-        The tuning job's status, and further fields of its description, at the last poll.
+    polls : for each poll, the objective metric of each training job, oldest job first; None while the job runs
+    status : status of the tuning job at the last poll
+    last : further fields of the tuning job's description at the last poll
     """
 
     def __init__(self, *polls: tuple[float | None, ...], status: str = "Completed", **last: Any) -> None:
@@ -28,10 +27,10 @@ class FakeSageMaker:
 
     def describe_hyper_parameter_tuning_job(self, **request: Any) -> dict[str, Any]:
         self._count = min(self._count + 1, len(self._polls))
-        ended = self._count == len(self._polls)
+        is_last = self._count == len(self._polls)
         return {
-            "HyperParameterTuningJobStatus": self._status if ended else "InProgress",
-            **(self._last if ended else {}),
+            "HyperParameterTuningJobStatus": self._status if is_last else "InProgress",
+            **(self._last if is_last else {}),
         }
 
     def get_paginator(self, operation: str) -> "FakeSageMaker":
@@ -41,26 +40,28 @@ class FakeSageMaker:
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         assert (request["SortBy"], request["SortOrder"]) == ("CreationTime", "Ascending")
         for number, value in enumerate(self._polls[self._count - 1], start=1):
-            yield {"TrainingJobSummaries": [summary(number, value)]}
+            yield {"TrainingJobSummaries": [summarize_job(number, value)]}
 
 
-def summary(number: int, value: float | None) -> dict[str, Any]:
-    ended = {} if value is None else {OBJECTIVE: {"MetricName": "validation_accuracy", "Value": value}}
+def summarize_job(number: int, value: float | None) -> dict[str, Any]:
+    """Return SageMaker's summary of a training job, which runs if `value`, its objective metric, is None."""
+    objective = {} if value is None else {OBJECTIVE: {"MetricName": "validation_accuracy", "Value": value}}
     return {
         "TrainingJobName": f"job-{number:03d}",
         "TrainingJobStatus": "InProgress" if value is None else "Completed",
         "TunedHyperParameters": {"learning_rate": "0.00123456"},
-        **ended,
+        **objective,
     }
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between polls."""
     monkeypatch.setattr(tuning, "POLL_SECONDS", 0)
 
 
-def test_each_training_job_is_reported_once_in_order_of_its_end() -> None:
-    # GIVEN the second job ends first
+def test_each_training_job_is_reported_once_when_it_ends() -> None:
+    # GIVEN two training jobs, of which the second ends first and has the better objective metric
     best = {"TrainingJobName": "job-002", "TunedHyperParameters": {"learning_rate": "0.01"}}
     sagemaker = FakeSageMaker((None, 0.94), (0.5, 0.94), BestTrainingJob=best)
     lines: list[str] = []
@@ -83,9 +84,9 @@ def test_each_training_job_is_reported_once_in_order_of_its_end() -> None:
         ("Stopped", {"BestTrainingJob": {"TrainingJobName": "job-001", "TunedHyperParameters": {}}}, "Stopped"),
         ("Completed", {}, "Completed"),
     ],
-    ids=["failed", "stopped", "no best"],
+    ids=["failed", "stopped", "no best training job"],
 )
-def test_tuning_job_without_model_fails_with_reason(status: str, last: dict[str, Any], reason: str) -> None:
+def test_unsuccessful_tuning_job_is_an_error_with_the_reason(status: str, last: dict[str, Any], reason: str) -> None:
     sagemaker = FakeSageMaker((0.5,), status=status, **last)
 
     with pytest.raises(OperatorError, match=reason):
@@ -93,7 +94,12 @@ def test_tuning_job_without_model_fails_with_reason(status: str, last: dict[str,
 
 
 class FakeListing:
-    """SageMaker with tuning jobs, by name: status and fingerprint."""
+    """SageMaker with tuning jobs.
+
+    Parameters
+    ----------
+    jobs : status and fingerprint of each tuning job, by name
+    """
 
     def __init__(self, **jobs: tuple[str, str]) -> None:
         self._jobs = jobs
@@ -111,14 +117,14 @@ class FakeListing:
         return {"TrainingJobDefinition": {"Environment": {FINGERPRINT: fingerprint}}}
 
 
-def test_running_or_completed_job_of_same_search_is_found() -> None:
+def test_running_or_completed_tuning_job_with_the_same_fingerprint_is_found() -> None:
     jobs = FakeListing(other=("Completed", "b"), failed=("Failed", "a"), same=("InProgress", "a"))
 
     assert find_tuning("scones", "a", sagemaker=jobs) == "same"
     assert find_tuning("scones", "c", sagemaker=jobs) is None
 
 
-def test_range_becomes_parameter_of_its_kind() -> None:
+def test_each_kind_of_range_becomes_the_sdk_parameter_of_its_kind() -> None:
     parameters = [
         to_parameter(each)
         for each in (
@@ -135,12 +141,12 @@ def test_range_becomes_parameter_of_its_kind() -> None:
     ]
 
 
-def test_numbers_are_rounded_and_text_is_not() -> None:
+def test_numbers_are_shortened_to_four_digits_and_text_is_kept() -> None:
     assert shorten("0.000123456") == "0.0001235"
     assert shorten("rmsprop") == "rmsprop"
 
 
-def test_job_name_is_unique_and_fits_service_limit() -> None:
+def test_names_of_tuning_jobs_differ_and_have_at_most_32_characters() -> None:
     # GIVEN the longest name that an environment can have
     job = "scones-abcdefghij-vehicles"
 

@@ -1,4 +1,4 @@
-"""Empty wheels that pip accepts."""
+"""Wheels without modules, which pip can download."""
 
 import re
 import zipfile
@@ -8,7 +8,7 @@ from tests.unit.container.jobs import CONTAINER
 
 
 def write_wheels(folder: Path) -> Path:
-    """Write a wheel for each of the containers' requirements, in the smallest version that satisfies it."""
+    """Write a wheel for each of the containers' requirements, in the lowest version that the requirement allows."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in ("requirements.txt", "serving-requirements.txt"):
         for name, version in re.findall(r"^([\w-]+)[=>]=([\d.]+)$", (CONTAINER / file).read_text(), re.M):
