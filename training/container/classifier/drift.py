@@ -2,7 +2,8 @@
 
 Four groups of properties are tested: the confidence, the predicted classes, the image statistics and the embedding. A
 property has drifted if its test is significant after Holm's correction over all tests, and its population stability
-index reaches MIN_STABILITY_INDEX. A group has drifted if one of its properties has drifted.
+index reaches MIN_STABILITY_INDEX. The embedding has no stability index, so only its test counts. A group has drifted if
+one of its properties has drifted.
 """
 
 from collections.abc import Iterator

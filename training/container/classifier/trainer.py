@@ -18,7 +18,7 @@ from .patches import BATCH
 from .processes import ProcessGroup
 from .settings import Settings
 
-WARM_UP = 0.2  # share of the steps in which the learning rate rises
+WARM_UP = 0.2  # share of the training steps in which the learning rate rises
 LABEL_SMOOTHING = 0.1
 SEED_STRIDE = 10_007  # larger than the largest `epochs`, so that each seed and epoch has a different generator
 CLOSE_EPOCHS, CLOSE_SIDE = 0.7, 0.75  # in the first 70 % of the epochs, crops have 75 % of an image's side
@@ -60,6 +60,8 @@ class Trainer:
     ----------
     network : network to train; its parameters are changed
     train : training examples of this process
+    settings : hyperparameters of the job
+    group : processes that train the network together
     preparation_seconds : time that the preparation before the first epoch took
 
     Attributes
