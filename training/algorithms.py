@@ -21,16 +21,16 @@ RECORDIO, IMAGES = "application/x-recordio", "application/x-image"
 
 @dataclass(frozen=True)
 class StagedData:
-    """The properties of the staged images on which a job depends.
+    """The properties of the staged images that determine a job's channels and hyperparameters.
 
     Attributes
     ----------
     classes : class names, in the order of their labels
-    training_images, validation_images : number of images in the split
+    training_images, validation_images : number of images in each split
     data_format : "images" (a manifest and an object for each image) or "recordio" (shards)
-    shards : number of shards in the training split; 0 for images
-    image_size : side of an image in pixels
-    has_pretraining_data : whether images of other classes are staged
+    shards : number of RecordIO shards in the training split; 0 if the format is "images"
+    image_size : side of a staged image in pixels
+    has_pretraining_data : whether images of classes besides `classes` are staged, for pretraining
     """
 
     classes: tuple[str, ...]
@@ -48,8 +48,8 @@ class Channel:
 
     Attributes
     ----------
-    key : key of an object or, if it ends in a slash, key prefix of all objects in the channel
-    sharded : whether the objects are divided among the hosts; otherwise each host receives all objects
+    key : S3 key of the channel's only object, or, with a slash at the end, key prefix of the channel's objects
+    sharded : True if the objects are divided among the hosts, False if each host receives all objects
     """
 
     name: str
@@ -60,13 +60,13 @@ class Channel:
 
 @dataclass(frozen=True)
 class Range:
-    """The search space of one hyperparameter: a range of numbers, or a list of texts.
+    """The search space of one hyperparameter: a range of numbers, or a list of text values.
 
     Attributes
     ----------
     low, high : limits of the range; None if `values` is set
     whole : whether the numbers are integers
-    values : texts to choose from; empty if the search space is a range
+    values : text values to choose from; empty if the search space is a range of numbers
     """
 
     name: str
@@ -82,9 +82,10 @@ class Algorithm(Protocol):
     Attributes
     ----------
     name : value of the option `--algorithm`
-    scripted : whether a job runs the code in `container/`; otherwise the image contains the algorithm
+    scripted : True if a job runs the code in `container/`, False if the container image contains the algorithm
     objective : metric that a tuning job maximizes
-    metrics : regular expression of each metric in the training log; empty if SageMaker knows them
+    metrics : regular expression of each metric in the training log; empty for the built-in algorithm, whose metrics
+        SageMaker defines
     """
 
     name: str
@@ -95,33 +96,37 @@ class Algorithm(Protocol):
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
         """Return all hyperparameters of a job, including those that the operator chose.
 
+        Parameters
+        ----------
+        chosen : hyperparameters that the operator chose
+
         Raises
         ------
         TrainingRequestError
-            A hyperparameter is unknown or invalid, or the algorithm cannot train on these data.
+            A hyperparameter is unknown or invalid, or the algorithm cannot train on the staged data.
         """
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Return a tuning job's search space, given a job's complete hyperparameters."""
+        """Return a tuning job's search space, which depends on all hyperparameters of a training job."""
 
     def check_instance_type(self, instance_type: str) -> None:
         """Raise TrainingRequestError if the algorithm cannot train on an instance type."""
 
 
 class PyTorch:
-    """This project's trainer, in script mode in AWS's PyTorch image."""
+    """This project's training code, which runs in script mode in AWS's PyTorch image."""
 
     name = "pytorch"
     scripted = True
     objective = "validation_accuracy"
-    # the fields of the JSON line that the trainer logs after each epoch
+    # fields of the JSON line that the training code logs after each epoch
     metrics: Mapping[str, str] = {
         name: rf'"{name}": ([0-9.eE+-]+)'
         for name in ("train_accuracy", "train_loss", "validation_accuracy", "validation_loss")
     }
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
-        """Add the classes. The trainer's code checks the other hyperparameters, and later adds their defaults."""
+        """Return the chosen hyperparameters and the classes, after checks. The job itself adds the default values."""
         known = {"classes": ",".join(data.classes)}
         check_not_chosen(known, chosen)
         given = {**known, **chosen}
@@ -136,7 +141,10 @@ class PyTorch:
         return given
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Search around the job's values, because the defaults of the networks differ by two orders of magnitude."""
+        """Return ranges around the job's values.
+
+        The ranges are not constant, because the defaults of the two networks differ by up to two orders of magnitude.
+        """
         parsed = settings.parse(hyperparameters)
         return [
             Range("learning_rate", parsed.learning_rate / 4, parsed.learning_rate * 4),
@@ -156,7 +164,7 @@ class ImageClassification:
     metrics: Mapping[str, str] = {}
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
-        """Check the hyperparameters as AWS documents them, and add those that describe the data."""
+        """Check the hyperparameters as AWS documents them, and add defaults and those that describe the staged data."""
         # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
         if data.shards > 1:
             raise TrainingRequestError(
@@ -175,7 +183,7 @@ class ImageClassification:
         return {name: str(value) for name, value in parsed.model_dump(exclude_none=True).items()}
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Search the three hyperparameters that AWS calls the most important, in ranges for some hundred images.
+        """Return ranges for some hundred images, of the hyperparameters that AWS calls the most important.
 
         Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
         """
@@ -186,7 +194,7 @@ class ImageClassification:
         ]
 
     def check_instance_type(self, instance_type: str) -> None:
-        """Require a GPU."""
+        """Raise TrainingRequestError if the instance type has no GPU that the algorithm supports."""
         if not GPU.match(instance_type):
             raise TrainingRequestError(
                 "image-classification trains only on GPU instances of the families ml.p2, ml.p3, ml.g4dn and ml.g5 "
@@ -198,15 +206,16 @@ ALGORITHMS: Mapping[str, Algorithm] = {each.name: each for each in (PyTorch(), I
 
 
 def channels(algorithm: Algorithm, data: StagedData, hosts: int, hyperparameters: Mapping[str, str]) -> list[Channel]:
-    """Return a job's input channels: training and validation images, and pretraining images if it pretrains.
+    """Return a job's input channels: training and validation images, and pretraining images if the job pretrains.
 
     Parameters
     ----------
+    hosts : number of hosts that train together
     hyperparameters : all hyperparameters of the job
     """
     if data.data_format == "recordio":
-        # If there are fewer shards than hosts, some hosts would receive none. The built-in algorithm itself divides the
-        # records of all shards among the hosts.
+        # The shards are not divided if there are fewer shards than hosts, because some hosts would then receive none.
+        # They are not divided for the built-in algorithm either, which itself divides the records among the hosts.
         sharded = algorithm.scripted and 1 < hosts <= data.shards
         found = [
             Channel("train", "train/", RECORDIO, sharded),
@@ -230,7 +239,7 @@ def check_not_chosen(known: Mapping[str, str], chosen: Mapping[str, str]) -> Non
 
 
 def explain(error: ValidationError) -> str:
-    """Return pydantic's first error in one line."""
+    """Return one line that describes pydantic's first error."""
     found = error.errors()[0]
     name = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 LARGE_DEPTHS, SMALL_DEPTHS = (18, 34, 50, 101, 152, 200), (20, 32, 44, 56, 110)
-SMALL = 28  # largest side in pixels for which MXNet's ResNet has the small depths
+SMALL = 28  # largest image side in pixels for which MXNet's ResNet has the depths SMALL_DEPTHS
 PRETRAINED_SHAPE = "3,224,224"
 CHANNELS = 3  # RGB
 
@@ -33,7 +33,7 @@ def _steps(text: str) -> str:
 
 
 class Hyperparameters(BaseModel):
-    """All hyperparameters. Defaults are AWS's, except those of the network, which is for images of CIFAR's size."""
+    """All hyperparameters. The defaults are AWS's, except `num_layers` and `image_shape`, which suit 32 x 32 pixels."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,11 +69,12 @@ class Hyperparameters(BaseModel):
 
 
 def check_together(given: Hyperparameters, *, size: int) -> str | None:
-    """Return why the hyperparameters cannot be combined, or None if they can.
+    """Return a message if the hyperparameters cannot be combined, or None if they can.
 
     Parameters
     ----------
-    size : side of the images in pixels
+    given : valid hyperparameters
+    size : side of the staged images in pixels
     """
     channels, height, width = (int(part) for part in given.image_shape.split(","))
     side = given.resize or size
@@ -95,7 +96,7 @@ def check_together(given: Hyperparameters, *, size: int) -> str | None:
     if given.top_k and given.top_k > given.num_classes:
         return f"top_k {given.top_k} exceeds the {given.num_classes} classes"
     if given.multi_label == "1":
-        return "multi_label=1 is for images with several labels, but these have one each"
+        return "multi_label=1 is for images with several labels, but each staged image has one label"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The error of a training job that would fail."""
+"""The error for a training job that would fail, and is therefore not launched."""
 
 from common.errors import OperatorError
 

@@ -1,4 +1,4 @@
-"""Show the progress of a training job until it ends, and read its metrics."""
+"""Show the progress of a training job until the job ends, and read the job's metrics."""
 
 import contextlib
 import io
@@ -31,10 +31,11 @@ class TrainingJob:
     Attributes
     ----------
     name, arn : the job's name and ARN
-    model_data_url : S3 URL of its model.tar.gz
+    model_data_url : S3 URL of the job's model.tar.gz
     seconds : training time
-    metrics : content of its metrics.json, or the metrics that SageMaker read from the log
-    best_of : number of jobs among which a tuning job selected this job by its validation accuracy; 1 without tuning
+    metrics : content of the job's metrics.json, or the metrics that SageMaker read from the built-in algorithm's log
+    best_of : number of training jobs from which a tuning job selected this job by its validation accuracy; 1 if there
+        was no tuning job
     """
 
     name: str
@@ -50,18 +51,18 @@ def follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], obje
 
     Parameters
     ----------
-    sagemaker, logs : clients
-    report : called with each line
+    sagemaker, logs : clients of SageMaker and of CloudWatch Logs
+    report : function that is called with each line of text
 
     Returns
     -------
     dict
-        The job's description.
+        The job's description, as DescribeTrainingJob returns it.
 
     Raises
     ------
     TrainingFailedError
-        The job failed or was stopped; the message contains SageMaker's reason.
+        The job failed or was stopped; the message contains the reason that SageMaker gives.
     KeyboardInterrupt
         The operator interrupted the command; the message says that the job continues.
     """
@@ -71,12 +72,12 @@ def follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], obje
 
 @contextlib.contextmanager
 def job_continues(job: str, stop: str) -> Iterator[None]:
-    """If the command is interrupted, say that the job continues and how to stop it.
+    """If the operator interrupts the command in this context, raise an error that says how to stop the job.
 
     Parameters
     ----------
-    job : kind and name of the job
-    stop : subcommand of `aws sagemaker` that stops the job
+    job : kind and name of the job, such as `training job scones-dev-1`
+    stop : subcommand of `aws sagemaker` that stops the job, with its options
     """
     try:
         yield
@@ -111,8 +112,8 @@ def _follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], obj
 def format_progress(line: str) -> str | None:
     """Return the text that is printed for a log line, or None if the line does not show progress.
 
-    An event of this project's trainer (training/container/classifier/events.py) is formatted. An accuracy that the
-    built-in algorithm logs is not changed.
+    An event that this project's training code logs (training/container/classifier/events.py) is formatted. A line of
+    the built-in algorithm with an accuracy is returned unchanged.
 
     Examples
     --------
@@ -135,9 +136,9 @@ def format_progress(line: str) -> str | None:
 
 
 class LogTail:
-    """Reads the new lines in the log of a job's first host.
+    """Reads new lines from the log of a job's first host.
 
-    After an interruption of its spot instance, a job continues in another log stream.
+    If a spot instance is interrupted, the job continues in a new log stream, so each call reads the newest stream.
     """
 
     def __init__(self, logs: Any, name: str) -> None:
@@ -147,7 +148,7 @@ class LogTail:
         self._token: dict[str, str] = {}
 
     def read(self) -> list[str]:
-        """Return the lines since the last call; an empty list if the container does not run yet."""
+        """Return the lines logged since the last call, or an empty list if the container is not running yet."""
         try:
             newest = self._newest_stream()
             if newest != self._stream:
@@ -159,7 +160,7 @@ class LogTail:
     def _newest_stream(self) -> str | None:
         found = self._logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=self._prefix)
         names = [stream["logStreamName"] for stream in found["logStreams"]]
-        # sorted by name, which ends in the start time
+        # the streams are sorted by name, which ends in the start time, so the last stream is the newest
         return names[-1] if names else None
 
     def _read(self, stream: str) -> list[str]:
@@ -181,12 +182,13 @@ def read_result(description: Mapping[str, Any], *, validation_images: int, s3: A
 
     Parameters
     ----------
-    validation_images : number of validation images, with which an accuracy is converted to a number of images
+    description : the job's description, as DescribeTrainingJob returns it
+    validation_images : number of validation images, by which the accuracy is multiplied to count correct predictions
 
     Raises
     ------
     TrainingFailedError
-        The job has no metrics.
+        The job wrote no metrics.
     """
     model = description["ModelArtifacts"]["S3ModelArtifacts"]
     return TrainingJob(
@@ -199,7 +201,10 @@ def read_result(description: Mapping[str, Any], *, validation_images: int, s3: A
 
 
 def read_metrics(description: Mapping[str, Any], model: str, validation_images: int, s3: Any) -> Mapping[str, Any]:
-    """Return SageMaker's metrics of the built-in algorithm, or metrics.json in the output of this project's trainer."""
+    """Return a job's metrics, with the validation accuracy.
+
+    The built-in algorithm's metrics are in the job's description. This project's training code writes metrics.json.
+    """
     final = {metric["MetricName"]: metric["Value"] for metric in description.get("FinalMetricDataList", [])}
     if BUILT_IN_ACCURACY in final:
         correct = round(final[BUILT_IN_ACCURACY] * validation_images)
@@ -215,12 +220,17 @@ def read_metrics(description: Mapping[str, Any], model: str, validation_images: 
 
 
 def read_member(archive: bytes, name: str) -> bytes:
-    """Return one file of a `tar.gz` without unpacking it to disk.
+    """Return the content of one file in a `tar.gz` archive, without unpacking the archive to disk.
+
+    Parameters
+    ----------
+    archive : content of the archive
+    name : path of the file in the archive
 
     Raises
     ------
     TrainingFailedError
-        The file is missing, or larger than MAX_METRICS_BYTES.
+        The file is missing from the archive, or larger than MAX_METRICS_BYTES.
     """
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         for member in members:
@@ -228,4 +238,4 @@ def read_member(archive: bytes, name: str) -> bytes:
                 stream = members.extractfile(member)
                 if stream:
                     return stream.read()
-    raise TrainingFailedError(f"the training job's output has no {name}, or one of more than {MAX_METRICS_BYTES} bytes")
+    raise TrainingFailedError(f"the training job's output has no {name} of at most {MAX_METRICS_BYTES} bytes")

@@ -20,13 +20,14 @@ MAX_NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """A training job before its launch.
+    """Everything that is needed to launch a training job.
 
     Attributes
     ----------
     manifest : manifest of the staged data
     serving_image : URI of the container image that serves the model
-    hyperparameters : all hyperparameters, as texts
+    data : properties of the staged data
+    hyperparameters : all hyperparameters of the job, as text
     """
 
     algorithm: Algorithm
@@ -40,7 +41,7 @@ class TrainingRequest:
     def fingerprint(self) -> str:
         """Hash of the data, the code and the hyperparameters: requests with equal hashes train the same model.
 
-        The hash also depends on whether the model's archive contains packages.
+        The hash also depends on whether model.tar.gz contains Python packages.
         """
         packaged = brings_packages(self.algorithm, self.config)
         objects = {key: stored.md5 for key, stored in self.manifest.objects.items()}
@@ -60,16 +61,17 @@ def make_request(
     *,
     serving_image: str,
 ) -> TrainingRequest:
-    """Return the request of a job on the staged data.
+    """Return the request for a training job on the staged data, after checks.
 
     Parameters
     ----------
     hyperparameters : hyperparameters that the operator chose
+    serving_image : URI of the container image that serves the model
 
     Raises
     ------
     TrainingRequestError
-        A hyperparameter or the instance type is invalid.
+        A hyperparameter or the instance type is invalid, or the algorithm cannot train on the staged data.
     """
     data = describe_data(manifest)
     algorithm.check_instance_type(config.instance_type)
@@ -78,7 +80,7 @@ def make_request(
 
 
 def describe_data(manifest: Manifest) -> StagedData:
-    """Return the properties of the staged data on which a job depends."""
+    """Return the properties of the staged data that determine a job's channels and hyperparameters."""
     return StagedData(
         classes=manifest.classes,
         training_images=manifest.splits["train"].count,
@@ -91,14 +93,19 @@ def describe_data(manifest: Manifest) -> StagedData:
 
 
 def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
-    """Check that the staged classes are those of the settings, and that all objects of the manifest exist.
+    """Check that the staged classes match the environment's settings, and that all objects of the manifest exist.
 
     Without this check, a job would fail minutes after its launch.
+
+    Parameters
+    ----------
+    classes : class names in the environment's settings
+    environment : name of the environment, such as `dev`
 
     Raises
     ------
     TrainingRequestError
-        The classes differ, or objects are missing.
+        The staged classes differ from the settings, or staged objects are missing.
     """
     advice = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
@@ -117,11 +124,11 @@ def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, env
 
 
 def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> None:
-    """Upload the Python packages that a job and its model contain, if they contain any.
+    """Upload the Python packages for the job and its model, if `bundle_packages` is set.
 
     Parameters
     ----------
-    directory : folder to which the packages are downloaded
+    directory : folder to which the packages are downloaded before the upload
     """
     config = request.config
     if brings_packages(request.algorithm, config):
@@ -130,12 +137,12 @@ def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> No
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Return the hyperparameters in a text of NAME=VALUE parts, separated by spaces.
+    """Parse hyperparameters from a text of NAME=VALUE pairs that are separated by spaces.
 
     Raises
     ------
     TrainingRequestError
-        A part is not NAME=VALUE, or a name occurs twice.
+        The text contains something other than NAME=VALUE, or a name occurs twice.
 
     Examples
     --------

@@ -17,15 +17,16 @@ from training import packages
 from training.algorithms import CONTAINER, Algorithm, Channel, StagedData, channels
 
 SDK_CONFIG = Path(__file__).resolve().parent / "sagemaker_config.yaml"
-RECENT = 20  # latest jobs among which one with the same fingerprint is searched
-FINGERPRINT = "SCONES_FINGERPRINT"  # environment variable of a job
-MAX_SECONDS = 3600  # training time after which SageMaker stops a job, which bounds its cost
-MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # limit of the training time and the time that a job waits for spot instances
-REFUSALS = (ClientError, ParamValidationError, ValidationError)  # raised by SageMaker, boto3 and the SDK
+RECENT = 20  # number of latest jobs that are searched for a job with the same fingerprint
+FINGERPRINT = "SCONES_FINGERPRINT"  # environment variable of a job that contains its fingerprint
+MAX_SECONDS = 3600  # training time after which SageMaker stops a job, so that its cost is limited
+MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # limit of the training time plus the waiting time for spot instances
+# exceptions that boto3 and the SageMaker SDK raise if a request is invalid or rejected
+REFUSALS = (ClientError, ParamValidationError, ValidationError)
 
 
 class LaunchError(OperatorError):
-    """SageMaker or its SDK refused to start a job."""
+    """SageMaker or its SDK rejected a job."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,18 @@ class TrainingJobConfig:
 
     Attributes
     ----------
-    image : URI of the training image
-    kms_key_arn : KMS key that encrypts a job's output
-    models_prefix, checkpoints_prefix, packages_prefix : key prefixes in the bucket, without a slash at the end
-    bundle_packages : whether jobs and their models contain their Python packages
-    instance_count : number of hosts, which train one model together
+    image : URI of the training container image
+    role_arn : IAM role of a job
+    kms_key_arn : ARN of the KMS key that encrypts a job's output
+    models_prefix, checkpoints_prefix, packages_prefix : S3 key prefixes of models, checkpoints and Python packages,
+        without a slash at the end
+    bundle_packages : whether jobs and models contain the Python packages that they need, instead of installing
+        packages from a package index
+    instance_count : number of hosts that train one model together
     spot : whether to use spot instances, which are cheaper and may be interrupted
-    name : prefix of the jobs' names, without the dash that follows it
-    tags : tags of the job, for cost allocation
-    network : subnets and security groups of an isolated job, or None for a job with internet access
+    name : prefix of the jobs' names, without the dash after the prefix
+    tags : AWS tags of a job, for cost allocation
+    network : subnets and security groups of a job without internet access, or None for a job with internet access
     """
 
     image: str
@@ -74,13 +78,13 @@ def launch(
     Parameters
     ----------
     hyperparameters : all hyperparameters of the job
-    fingerprint : digest of the job's inputs. `find_training_job` finds the job by it, and a later job with the same
-        fingerprint finds the checkpoints
+    fingerprint : hash of the job's data, code and hyperparameters. `find_training_job` finds the job by its
+        fingerprint, and a later job with the same fingerprint resumes from the job's checkpoints
 
     Raises
     ------
     LaunchError
-        SageMaker refused the job.
+        SageMaker or its SDK rejected the job.
     """
     trainer = make_trainer(algorithm, config, hyperparameters, fingerprint, resumes=True)
     try:
@@ -101,15 +105,15 @@ def make_trainer(
     *,
     resumes: bool,
 ) -> Any:
-    """Return the SDK's trainer; it uses script mode if the algorithm is this project's trainer.
+    """Return the SDK's ModelTrainer, which can launch the job. It uses script mode if the algorithm is scripted.
 
     Parameters
     ----------
-    resumes : whether the job resumes from checkpoints of a job with the same fingerprint
+    resumes : whether the job resumes from the checkpoints of an earlier job with the same fingerprint
     """
     for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
         os.environ.setdefault(variable, str(SDK_CONFIG))
-    # The SDK would check the role for network permissions that this role does not need.
+    # Otherwise the SDK checks whether the role has network permissions, which this role does not need.
     os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
     # imported here, because importing the SDK takes two seconds
     from sagemaker.core.helper.session_helper import Session
@@ -120,7 +124,8 @@ def make_trainer(
     for logger in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
         logging.getLogger(logger).setLevel(logging.ERROR)
     session = Session(boto_session=aws.session(config.region), default_bucket=config.bucket)
-    # https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html; the built-in algorithm resumes as well
+    # The built-in algorithm also resumes from checkpoints:
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
     checkpoints = CheckpointConfig(s3_uri=f"s3://{config.bucket}/{config.checkpoints_prefix}/{fingerprint}")
     trainer = ModelTrainer(
         sagemaker_session=session,
@@ -146,7 +151,7 @@ def make_trainer(
             subnets=list(config.network.subnet_ids) if config.network else None,
             security_group_ids=list(config.network.security_group_ids) if config.network else None,
             enable_network_isolation=config.network is not None,
-            # gradients reveal training data
+            # hosts exchange gradients, which reveal training data
             enable_inter_container_traffic_encryption=config.instance_count > 1,
         ),
         tags=[Tag(key=key, value=value) for key, value in config.tags.items()],
@@ -157,11 +162,11 @@ def make_trainer(
 
 
 def script_mode(config: TrainingJobConfig) -> dict[str, Any]:
-    """Return the arguments of the SDK's trainer for the code in container/."""
+    """Return the arguments with which the SDK's ModelTrainer runs the code in container/."""
     from sagemaker.core.training.configs import SourceCode
     from sagemaker.train.distributed import Torchrun
 
-    # torchrun starts a process for each GPU of a host, whose number is not known here
+    # torchrun starts a process for each GPU of a host; the number of GPUs is not known here
     distributed = config.instance_count > 1 or "-gpu-" in config.image
     code = SourceCode(
         source_dir=str(CONTAINER),
@@ -178,7 +183,7 @@ def brings_packages(algorithm: Algorithm, config: TrainingJobConfig) -> bool:
 
 
 def delete_checkpoints(config: TrainingJobConfig, fingerprint: str, *, s3: Any) -> None:
-    """Delete the checkpoints of a completed job."""
+    """Delete the checkpoints of a completed job with this fingerprint."""
     prefix = f"{config.checkpoints_prefix}/{fingerprint}/"
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=config.bucket, Prefix=prefix):
         keys = [{"Key": each["Key"]} for each in page.get("Contents", ())]
@@ -189,7 +194,7 @@ def delete_checkpoints(config: TrainingJobConfig, fingerprint: str, *, s3: Any) 
 def input_channels(
     algorithm: Algorithm, config: TrainingJobConfig, data: StagedData, hyperparameters: Mapping[str, str]
 ) -> list[Any]:
-    """Return the SDK's objects for the input channels."""
+    """Return the input channels of a job as objects of the SageMaker SDK."""
     from sagemaker.core import shapes
 
     found = channels(algorithm, data, config.instance_count, hyperparameters)
@@ -212,18 +217,18 @@ def input_channels(
 
 
 def metric_definitions(algorithm: Algorithm) -> list[Any]:
-    """Return SageMaker's metric definitions for the training log."""
+    """Return the definitions with which SageMaker reads metrics from the training log."""
     from sagemaker.core.shapes import MetricDefinition
 
     return [MetricDefinition(name=name, regex=regex) for name, regex in algorithm.metrics.items()]
 
 
 def find_training_job(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
-    """Return the name of the latest running or completed job with the same fingerprint, or None if there is none.
+    """Return the name of the latest running or completed job with this fingerprint, or None if there is no such job.
 
     Parameters
     ----------
-    name : prefix of the job's name
+    name : prefix of the jobs' names
     """
     listed = sagemaker.list_training_jobs(
         NameContains=name, SortBy="CreationTime", SortOrder="Descending", MaxResults=RECENT
@@ -238,7 +243,7 @@ def find_training_job(name: str, fingerprint: str, *, sagemaker: Any) -> str | N
 
 
 def explain(error: Exception) -> str:
-    """Return in one line why SageMaker or its SDK refused a job, and what to do."""
+    """Return one line that says why SageMaker or its SDK rejected a job, and what to do about it."""
     if not isinstance(error, ClientError):
         return f"the SageMaker SDK refused the job: {' '.join(str(error).split())}"
     message = aws.error_message(error)

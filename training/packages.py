@@ -1,7 +1,7 @@
-"""Python packages that AWS's images lack, for containers that must not install them from a package index.
+"""Provide the Python packages that AWS's images lack to containers that cannot use a package index.
 
-The operator's machine downloads the wheels and uploads them to the bucket. A training job receives them in a channel,
-and copies those for serving into its model's archive.
+The operator's machine downloads the wheels of these packages and uploads them to the bucket. A training job receives
+the wheels in an input channel, and copies the wheels for serving into model.tar.gz.
 """
 
 import subprocess
@@ -15,13 +15,13 @@ from training.algorithms import CONTAINER
 
 CHANNEL = "packages"
 REQUIREMENTS = {"training": "requirements.txt", "serving": "serving-requirements.txt"}
-# Python versions of AWS's images, from the tags in terraform/modules/training/main.tf
+# Python versions of AWS's images, which the image tags in terraform/modules/training/main.tf contain
 PYTHON = {"training": "3.13", "serving": "3.12"}
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
 def pip_environment(folder: str) -> dict[str, str]:
-    """Return the environment variables with which pip in a container installs only from one folder.
+    """Return the environment variables that make pip in a container install packages only from `folder`.
 
     Source: https://pip.pypa.io/en/stable/topics/configuration/#environment-variables
     """
@@ -33,21 +33,21 @@ SERVING = pip_environment(f"/opt/ml/model/code/{CHANNEL}")
 
 
 def download(directory: Path) -> list[Path]:
-    """Download the wheels for AWS's images, except wheels that are already in the directory.
+    """Download the wheels for AWS's images, and skip wheels that are already in the directory.
 
     Parameters
     ----------
-    directory : directory in which a folder for training and a folder for serving are created
+    directory : directory in which the folders `training` and `serving` are created
 
     Returns
     -------
     list of Path
-        All wheels in the directory.
+        Paths of all wheels in both folders.
 
     Raises
     ------
     OperatorError
-        pip failed; the message contains its last line.
+        pip failed; the message contains the last line of its error output.
     """
     platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
     for purpose, requirements in REQUIREMENTS.items():
@@ -69,7 +69,7 @@ def download(directory: Path) -> list[Path]:
 
 
 def upload(directory: Path, bucket: str, prefix: str, *, s3: Any) -> None:
-    """Download the wheels, and upload those that do not exist below the key prefix."""
+    """Download the wheels, and upload each wheel that does not exist below the key prefix with the same size."""
     sizes = {each["Key"]: each["Size"] for each in list_objects(bucket, f"{prefix}/", s3=s3)}
     for path in download(directory):
         key = f"{prefix}/{path.relative_to(directory).as_posix()}"

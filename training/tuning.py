@@ -19,7 +19,7 @@ POLL_SECONDS = 2.0
 STRATEGY = "Bayesian"
 ENDED = ("Completed", "Failed", "Stopped")
 OBJECTIVE = "FinalHyperParameterTuningJobObjectiveMetric"
-MAX_PREFIX_LENGTH = 18  # a tuning job's name has at most 32 characters, 14 of which make it unique
+MAX_PREFIX_LENGTH = 18  # a tuning job's name has at most 32 characters; the last 14 make it unique
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Search:
 
     Attributes
     ----------
-    ranges : ranges of the hyperparameters to search
-    jobs : number of training jobs
+    ranges : search space of each tuned hyperparameter
+    jobs : number of training jobs in all
     parallel : number of training jobs that run at the same time
     """
 
@@ -39,29 +39,34 @@ class Search:
 
 
 def plan_search(request: TrainingRequest, fixed: Mapping[str, str], *, jobs: int, parallel: int) -> Search:
-    """Return the search over an algorithm's hyperparameters, except those that the operator has set.
+    """Return a search over the algorithm's tunable hyperparameters, except those that the operator has set.
 
     Parameters
     ----------
     fixed : hyperparameters that the operator has set
+    jobs : number of training jobs in all
+    parallel : number of training jobs that run at the same time
 
     Raises
     ------
     OperatorError
-        More jobs would run at the same time than in all, or all hyperparameters are fixed.
+        `parallel` exceeds `jobs`, or the operator has set all tunable hyperparameters.
     """
     if parallel > jobs:
         raise OperatorError(f"PARALLEL must be at most the number of jobs, JOBS={jobs} (got {parallel})")
     ranges = [each for each in request.algorithm.ranges(request.hyperparameters) if each.name not in fixed]
     if not ranges:
         raise OperatorError(
-            f"there is nothing to tune: SET fixes {', '.join(fixed)}, and a search varies no others: leave one out"
+            f"there is nothing to tune: SET fixes {', '.join(fixed)}, so a search has no hyperparameter left to "
+            "vary: remove one of them from SET"
         )
     return Search(tuple(ranges), jobs, parallel)
 
 
 def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -> tuple[TrainingRequest, TrainingJob]:
-    """Run a tuning job, unless the latest tuning job of the same search is running or completed: then follow that one.
+    """Run a tuning job for a search, and return its best training job.
+
+    If a tuning job for the same search is already running or completed, no new tuning job is launched.
 
     Returns
     -------
@@ -71,9 +76,9 @@ def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -
     Raises
     ------
     LaunchError
-        SageMaker refuses the job.
+        SageMaker rejected the tuning job.
     OperatorError
-        The tuning job ended without a model.
+        The tuning job failed, was stopped, or has no best training job.
     """
     fingerprint = search_fingerprint(request, search)
     name = find_tuning(request.config.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
@@ -91,13 +96,13 @@ def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -
 
 
 def search_fingerprint(request: TrainingRequest, search: Search) -> str:
-    """Return a digest of the data, the code, the hyperparameters and the ranges of a search."""
+    """Return a hash of the data, code, hyperparameters, search space and number of training jobs of a search."""
     content = [request.fingerprint, repr(list(search.ranges)), search.jobs]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def with_hyperparameters(request: TrainingRequest, tuned: Mapping[str, str]) -> TrainingRequest:
-    """Return the request with the tuned hyperparameters."""
+    """Return a copy of the request that contains the tuned hyperparameters."""
     return replace(request, hyperparameters={**request.hyperparameters, **tuned})
 
 
@@ -107,13 +112,13 @@ def launch_tuning(request: TrainingRequest, search: Search, fingerprint: str) ->
     Raises
     ------
     LaunchError
-        SageMaker refuses the job; the message says what to do.
+        SageMaker rejected the job; the message says what to do.
     """
     searched = {each.name for each in search.ranges}
     fixed = {name: value for name, value in request.hyperparameters.items() if name not in searched}
-    # one instance per training job, because the SDK's tuner does not use torchrun: several would train independently
+    # one instance: the SDK's tuner does not use torchrun, so several instances would each train a model of their own
     config = replace(request.config, instance_count=1)
-    # the training jobs would share their checkpoints, so they do not resume
+    # the training jobs have the same fingerprint, and would resume from each other's checkpoints
     trainer = make_trainer(request.algorithm, config, fixed, fingerprint, resumes=False)
     from sagemaker.train.tuner import HyperparameterTuner
 
@@ -136,7 +141,7 @@ def launch_tuning(request: TrainingRequest, search: Search, fingerprint: str) ->
 
 
 def name_prefix(name: str) -> str:
-    """Return the prefix of the tuning jobs' names: a training job's prefix without its last word, truncated.
+    """Return the name prefix of tuning jobs: the name prefix of training jobs, without its last word, and truncated.
 
     Examples
     --------
@@ -147,7 +152,9 @@ def name_prefix(name: str) -> str:
 
 
 def unique_name(name: str) -> str:
-    """Return a unique name for a tuning job. The names that the SDK would choose are equal within a minute.
+    """Return a unique name for a tuning job.
+
+    The SDK would give two tuning jobs that start in the same minute the same name.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
     """
@@ -155,7 +162,7 @@ def unique_name(name: str) -> str:
 
 
 def to_parameter(found: Range) -> Any:
-    """Return the SDK's parameter for a range. Numbers are searched on a logarithmic scale."""
+    """Return the SDK's object for a search space. Numbers are searched on a logarithmic scale."""
     from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 
     if found.values:
@@ -165,7 +172,7 @@ def to_parameter(found: Range) -> Any:
 
 
 def find_tuning(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
-    """Return the latest running or completed tuning job with this fingerprint, or None.
+    """Return the name of the latest running or completed tuning job with this fingerprint, or None if there is none.
 
     Parameters
     ----------
@@ -184,17 +191,22 @@ def find_tuning(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
 
 
 def follow_tuning(name: str, *, sagemaker: Any, report: Callable[[str], object] = print) -> tuple[str, dict[str, str]]:
-    """Wait until a tuning job ends, and print a line for each training job that ends.
+    """Wait until a tuning job ends, and report a line for each of its training jobs that has ended.
+
+    Parameters
+    ----------
+    name : name of the tuning job
+    report : function that is called with each line
 
     Returns
     -------
     str, dict
-        Name of the best training job, and its tuned hyperparameters.
+        Name of the best training job, and the tuned hyperparameters of that job.
 
     Raises
     ------
     OperatorError
-        The job failed, was stopped, or has no best training job.
+        The tuning job failed, was stopped, or has no best training job. The message gives the reason.
     """
     reported: set[int] = set()
     while True:
@@ -227,7 +239,7 @@ def count_scored(name: str, *, sagemaker: Any) -> int:
 
 
 def describe(summary: Mapping[str, Any], number: int) -> str:
-    """Return a line about a training job that has ended: number, objective metric or status, and hyperparameters."""
+    """Return a line about a training job: number, objective metric (or status without a metric), hyperparameters."""
     tuned = " ".join(f"{name}={shorten(value)}" for name, value in sorted(summary["TunedHyperParameters"].items()))
     objective = summary.get(OBJECTIVE)
     outcome = f"{objective['Value']:.3f}" if objective else summary["TrainingJobStatus"]

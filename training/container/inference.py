@@ -1,4 +1,4 @@
-"""Entry point of the inference container, whose toolkit imports this file and calls these two functions."""
+"""Entry point of the inference container, whose toolkit calls the two functions that this file imports."""
 
 from classifier.serving import model_fn, transform_fn
 

@@ -3,7 +3,7 @@
 import os
 
 # Idle OpenMP threads spin by default, which slows down other processes on a small machine. PyTorch reads this variable
-# on import.
+# when it is imported, so the variable is set before the imports below.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from classifier.job import main

@@ -289,7 +289,7 @@ def test_image_that_is_already_selected_for_review_keeps_its_entry(fakes: Fakes)
         (
             capture_lines(draw_images(20, 3)),
             "too_few_images",
-            "20 different images in the window and 80 in the baseline: no decision with",
+            "20 different images in the window and 80 in the baseline: the test needs",
         ),
     ],
 )

@@ -1,8 +1,9 @@
-"""Write a training job's artifacts.
+"""Write the files that a training job produces.
 
-The model directory, which becomes model.tar.gz, holds `model.onnx`, its description `model.json`, and in `code/` the
-code that serves it and looks for drift. The output directory holds `metrics.json` and the validation predictions,
-`validation.csv`. Both directories hold the model's baseline, `baseline.json`.
+The model directory, which becomes model.tar.gz, contains the network `model.onnx`, its description `model.json`, and in
+`code/` the code of the endpoint and of the drift job. The output directory, which becomes output.tar.gz, contains
+`metrics.json` and the predictions on the validation images, `validation.csv`. Both directories contain the model's
+baseline for drift, `baseline.json`.
 """
 
 import csv
@@ -54,9 +55,9 @@ def write_artifacts(trainer: Trainer, validation: Split, settings: Settings) -> 
 
 
 def describe_source(network: EmbeddingNetwork, validation: Split, probabilities: Tensor) -> Sample:
-    """Return the sample of the validation images without reviewed images of live traffic.
+    """Return the baseline: the properties of all validation images except reviewed images of live traffic.
 
-    The reviewed images are as many as were labelled, not as many as their share of the traffic.
+    The reviewed images are left out, because they are not a random sample of the live traffic.
     """
     is_source = np.array([not is_live(name) for name in validation.names])
     images = validation.images[is_source]
@@ -74,7 +75,7 @@ def output_directory() -> Path:
 
 
 def write_model(network: EmbeddingNetwork, validation: Split, settings: Settings) -> None:
-    """Write the model directory."""
+    """Write the network, its description and the serving code into the model directory."""
     folder = model_directory()
     folder.mkdir(parents=True, exist_ok=True)
     export(network, validation, folder / "model.onnx")
@@ -89,7 +90,7 @@ def write_model(network: EmbeddingNetwork, validation: Split, settings: Settings
 
 
 def copy_serving_code(code: Path) -> None:
-    """Copy the inference container's entry points, modules and requirements to `code`."""
+    """Copy the inference container's entry points, modules and requirements to the folder `code`."""
     package = code / PACKAGE.name
     package.mkdir(parents=True, exist_ok=True)
     for name in MODULES:
@@ -102,7 +103,7 @@ def copy_serving_code(code: Path) -> None:
 
 
 def write_output(validation: Split, probabilities: Tensor, trainer: Trainer, calibration: dict[str, float]) -> None:
-    """Write the output directory: the metrics, and each validation image's label and probabilities."""
+    """Write the metrics, and each validation image's label and probabilities, into the output directory."""
     folder = output_directory()
     folder.mkdir(parents=True, exist_ok=True)
     epochs = trainer.epochs

@@ -11,19 +11,19 @@ from .resizing import resize
 PADDING = 4  # pixels of reflected border before a random crop
 JITTER = 0.2  # largest relative change of brightness, contrast and saturation
 SHIFT = 1 / 16  # largest shift, as a share of the side
-ZOOM = 0.1  # largest logarithm of the scale
+ZOOM = 0.1  # largest absolute natural logarithm of the scale
 
 
 @dataclass(frozen=True)
 class RandomDraws:
-    """The random numbers, from 0 to 1, that decide the augmentation of n images.
+    """Random numbers from 0 to 1 that determine how n images are augmented.
 
     Attributes
     ----------
-    mirrored : images below 0.5 are mirrored, n
+    mirrored : n numbers; an image whose number is below 0.5 is mirrored
     positions : top and left edge of the crop in `random_crop`, or shift to the right and down in `warp`, n x 2
-    scales : scale in `warp`, n
-    colors : change of brightness, contrast and saturation, n x 3
+    scales : n numbers that determine the scale in `warp`
+    colors : changes of brightness, contrast and saturation, n x 3
     covers : area and position of the square that `cutmix` replaces, n x 3
     """
 
@@ -34,7 +34,7 @@ class RandomDraws:
     covers: Tensor
 
     def __getitem__(self, images: slice) -> "RandomDraws":
-        """Return the random numbers of some of the images."""
+        """Return the random numbers of the selected images."""
         return RandomDraws(*(getattr(self, field.name)[images] for field in fields(self)))
 
 
@@ -51,12 +51,12 @@ def mirror(images: Tensor, draws: RandomDraws) -> Tensor:
 def warp(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
     """Mirror, shift and scale images, n x height x width x 3, and resize them to n x side x side x 3.
 
-    Pixels beyond an image's edge are reflected.
+    The area beyond an image's edge is filled by reflection.
 
     Returns
     -------
-    n x side x side x 3
-        Float, from 0 to 255.
+    float, n x side x side x 3
+        The images, with values from 0 to 255.
     """
     mirrored = mirror(images, draws).permute(0, 3, 1, 2).float()
     if min(mirrored.shape[2:]) > side:  # grid_sample does not antialias
@@ -76,7 +76,7 @@ def crop_and_jitter(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
 
 
 def random_crop(images: Tensor, positions: Tensor, side: int) -> Tensor:
-    """Crop images, padded by reflection, to n x side x side x 3."""
+    """Pad images by reflection, and crop each image at its position to side x side pixels."""
     padded = functional.pad(images.permute(0, 3, 1, 2).float(), (PADDING,) * 4, mode="reflect").permute(0, 2, 3, 1)
     corners = (positions * (padded.shape[1] - side + 1)).long().tolist()
     pairs = zip(padded, corners, strict=True)
@@ -84,7 +84,7 @@ def random_crop(images: Tensor, positions: Tensor, side: int) -> Tensor:
 
 
 def jitter_colors(images: Tensor, colors: Tensor) -> Tensor:
-    """Change each image's brightness, then contrast, then saturation."""
+    """Change each image's brightness, then its contrast, then its saturation."""
     brightness, contrast, saturation = (1 + JITTER * (2 * colors - 1)).view(-1, 3, 1, 1, 1).unbind(1)
     bright = images * brightness
     mean = bright.mean((1, 2, 3), keepdim=True)
@@ -94,14 +94,14 @@ def jitter_colors(images: Tensor, colors: Tensor) -> Tensor:
 
 
 def cutmix(images: Tensor, targets: Tensor, draws: RandomDraws) -> tuple[Tensor, Tensor]:
-    """Return images with a square of the previous image, and their targets, mixed in proportion to the area.
+    """Replace a square of each image with that of the previous image, and mix their targets in proportion to the area.
 
     Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
 
     Parameters
     ----------
     images : n x side x side x 3
-    targets : n x classes, probabilities
+    targets : target probabilities, n x classes
     """
     side = images.shape[1]
     area, *position = draws.covers.to(images.device).unbind(1)

@@ -1,7 +1,7 @@
-"""The baseline of a model: its predictions, image statistics and embeddings on images that it was not trained on.
+"""The baseline of a model: the predictions, image statistics and embeddings of images that are not training images.
 
-Training computes the baseline from the validation images of the source, and writes `baseline.json` into model.tar.gz
-and output.tar.gz.
+The drift job compares captured images with the baseline. The training job computes the baseline from all validation
+images except reviewed images of live traffic, and writes `baseline.json` into model.tar.gz and output.tar.gz.
 """
 
 import json
@@ -17,16 +17,16 @@ from .image_statistics import NAMES, image_statistics
 
 FILE = "baseline.json"
 VERSION = 1
-MAX_IMAGES = 1000  # more images only make smaller changes detectable
+MAX_IMAGES = 1000  # largest number of images; more images would only make even smaller changes detectable
 MAX_DIMENSIONS = 64
 MAX_BYTES = 4 * 2**20
-LARGEST = 1e9  # a larger value is invalid
+LARGEST = 1e9  # values of this size or more are invalid
 DIGITS = 6  # significant digits of each number
 STATISTICS = ("confidence", *NAMES)
 
 
 class BaselineError(Exception):
-    """There is no baseline, or it is not valid."""
+    """The baseline is missing or invalid."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Sample:
 
     Attributes
     ----------
-    statistics : values by name of the statistic; image statistics are missing if no image could be decoded
+    statistics : one value per image, by name of the statistic; only `confidence` if no image could be decoded
     predicted : number of images predicted as each class, in class order
     embeddings : embeddings of the n images that could be decoded, n x dimensions
     """
@@ -51,13 +51,13 @@ class Sample:
 
 
 def describe(probabilities: NDArray[Any], images: NDArray[np.uint8], embeddings: NDArray[Any]) -> Sample:
-    """Return the properties of at most MAX_IMAGES images, evenly spread over the given ones.
+    """Return the properties of at most MAX_IMAGES of the given images, selected at even intervals.
 
     Parameters
     ----------
     probabilities : predicted probabilities, n x classes
-    images : uint8, n x height x width x 3
-    embeddings : n x dimensions
+    images : pixels, uint8, n x height x width x 3
+    embeddings : embeddings of the images, n x dimensions
     """
     step = max(-(-len(images) // MAX_IMAGES), 1)
     probabilities, images, embeddings = probabilities[::step], images[::step], embeddings[::step]
@@ -85,21 +85,21 @@ def write_baseline(sample: Sample, *folders: Path) -> None:
 
 
 def rounded(values: NDArray[np.float64]) -> list[float]:
-    """Return numbers with DIGITS significant digits."""
+    """Return the values, rounded to DIGITS significant digits."""
     return [float(f"{value:.{DIGITS}g}") for value in values.tolist()]
 
 
 def read_baseline(path: Path, *, classes: int) -> Sample:
-    """Return the baseline in a file, which comes from an archive and is therefore untrusted.
+    """Read a baseline from a file and check it, because the archive that contained the file is untrusted.
 
     Parameters
     ----------
-    classes : number of classes
+    classes : number of classes of the model
 
     Raises
     ------
     BaselineError
-        There is no file, it is too large, or its content is not a baseline of this model.
+        The file is missing or too large, or it does not contain a baseline of a model with this number of classes.
     """
     if not path.is_file():
         raise BaselineError(f"the model has no {FILE}: train it again")
@@ -113,7 +113,7 @@ def read_baseline(path: Path, *, classes: int) -> Sample:
 
 
 def parse_baseline(content: Any, *, classes: int) -> Sample:
-    """Return the baseline in the content of a file, or raise BaselineError."""
+    """Return the baseline in the parsed JSON of a file, or raise BaselineError if it is invalid."""
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise BaselineError(f"{FILE} must be an object with the version {VERSION}")
     counts = content.get("predicted")
@@ -139,19 +139,19 @@ def parse_baseline(content: Any, *, classes: int) -> Sample:
 
 
 def parse_numbers(values: Any, length: int, name: str) -> NDArray[np.float64]:
-    """Return a list of `length` finite numbers as an array, or raise BaselineError."""
+    """Return `values` as an array, or raise BaselineError if it is not a list of `length` finite numbers."""
     if not isinstance(values, list) or len(values) != length or not all(is_number(each) for each in values):
         raise BaselineError(f"{name} in {FILE} must be lists of {length} numbers")
     return np.array(values, dtype=np.float64)
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a finite number; JSON's parser accepts NaN, and whole numbers of any length."""
+    """Return whether a value is a number below LARGEST. The JSON parser also accepts NaN and integers of any length."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return abs(value) < LARGEST  # false for NaN and infinity
 
 
 def is_count(value: Any) -> bool:
-    """Return whether a value is the number of some images."""
+    """Return whether a value is a whole number between 0 and MAX_IMAGES."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_IMAGES

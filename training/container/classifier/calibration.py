@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CANDIDATES = torch.logspace(-3, 1, 801)  # 0.001 to 10; regression scores for many classes need small temperatures
+CANDIDATES = torch.logspace(-3, 1, 801)  # 0.001 to 10; the patch classifier's scores need small ones
 BINS = 15  # number of bins of equal width, as in Guo et al.
 
 
@@ -35,7 +35,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def cross_fitted(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return probabilities, n x classes, where each half of the examples uses the other half's temperature.
+    """Return probabilities, n x classes, where each half of the examples is scaled with the other half's temperature.
 
     The calibration error of these probabilities estimates the error on new examples, because no example is scaled by
     a temperature that was fitted on it.

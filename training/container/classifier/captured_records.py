@@ -1,6 +1,8 @@
 """Parse the requests and responses that an endpoint captured.
 
-The drift job runs this module in the model's container, so it needs only the standard library. Format:
+The drift job runs this module in the model's container, so the module needs only the standard library.
+
+Format of the captured data:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
 
@@ -14,13 +16,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-# IDs of this project's requests are hexadecimal; those of other callers of the endpoint may be any text
+# this project's requests have hexadecimal IDs; requests of other callers of the endpoint may have any text as ID
 PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/\d+)?")
-YEARS = range(2000, 2100)  # of a record's time; the axis of a plot ends where datetime does
+YEARS = range(2000, 2100)  # valid years of a record; the time axis of a plot must stay within datetime's limits
 
 
 class MalformedRecordError(Exception):
-    """A line is not a record of a request and its response."""
+    """A line of captured data is not a valid record of a request and its response."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,11 @@ class Record:
 
     Attributes
     ----------
-    id : the request's inference ID, or its event ID if it has no inference ID; if the request has several images,
-        followed by a slash and the image's number, counted from 1
+    id : inference ID of the request, or the event ID if the request has no inference ID. If the request is JSON with
+        several images, a slash and the image's number, counted from 1, are added
     event_id : SageMaker's ID of the request
     time : time of the response in UTC, to the second
-    image : bytes of the request, which may be no image; None if only responses are captured
+    image : image file in the request, which may be invalid; None if the endpoint captured only the response
     probabilities : predicted probabilities, in class order
     """
 
@@ -45,7 +47,7 @@ class Record:
 
     @property
     def class_number(self) -> int:
-        """Number of the predicted class."""
+        """Index of the predicted class, counted from 0."""
         return self.probabilities.index(self.confidence)
 
     @property
@@ -55,10 +57,11 @@ class Record:
 
 
 def object_name(record_id: str) -> str:
-    """Return the name of the objects about a record, which is a part of their keys.
+    """Return the name that the keys of all S3 objects about a record contain.
 
-    Any caller of the endpoint chooses the IDs of its requests, so an ID that is not plain is hashed. A plain ID has no
-    dot, because the names of different IDs must differ, and so must `<name>` of an image and `<name>.json` of an entry.
+    The callers of the endpoint choose the IDs of their requests, so an ID may be any text. An ID that PLAIN_ID does not
+    match is hashed. A plain ID contains no dot, so records with different IDs have different names, and the key of an
+    image, `<name>`, never equals the key of another record's review entry, `<name>.json`.
 
     Examples
     --------
@@ -71,11 +74,11 @@ def object_name(record_id: str) -> str:
 
 
 def parse_records(line: bytes, *, classes: int) -> list[Record]:
-    """Parse a line: a request with one image, or a JSON request with several, as the model server accepts them.
+    """Return the records in a line of captured data, which describes a request: one record for each image.
 
     Parameters
     ----------
-    classes : number of probabilities in each prediction
+    classes : number of classes, and therefore of probabilities in each prediction
 
     Raises
     ------
@@ -86,7 +89,7 @@ def parse_records(line: bytes, *, classes: int) -> list[Record]:
     content = _load(line)
     data, event = _object(content, "captureData"), _object(content, "eventMetadata")
     event_id, time = _string(event, "eventId"), _parse_time(_string(event, "inferenceTime"))
-    # the caller may set an ID, the parameter InferenceId of InvokeEndpoint, which is then captured too
+    # captured only if the caller set the parameter InferenceId of InvokeEndpoint
     given = event.get("inferenceId")
     record_id = given if isinstance(given, str) and given else event_id
     response = _parse_response(_object(data, "endpointOutput"))
@@ -103,12 +106,12 @@ def parse_records(line: bytes, *, classes: int) -> list[Record]:
 
 
 def parse_time(line: bytes) -> datetime:
-    """Return the time of a line's response, without parsing the rest of the line.
+    """Return the response time in a line of captured data, without checking the other fields.
 
     Raises
     ------
     MalformedRecordError
-        The line is not JSON, or has no time.
+        The line is not JSON, or has no valid time.
     """
     return _parse_time(_string(_object(_load(line), "eventMetadata"), "inferenceTime"))
 
@@ -116,12 +119,16 @@ def parse_time(line: bytes) -> datetime:
 def decode(side: Mapping[str, Any]) -> bytes:
     """Return the bytes of a captured request or response.
 
-    Data are in base64 unless the endpoint's `CaptureContentTypeHeader` names their content type.
+    The data are in base64, unless their content type is listed in the endpoint's `CaptureContentTypeHeader`.
+
+    Parameters
+    ----------
+    side : the object `endpointInput` or `endpointOutput` of a line
 
     Raises
     ------
     MalformedRecordError
-        The encoding is not BASE64, JSON or CSV, or the data does not have it.
+        The encoding is not BASE64, JSON or CSV, or the data are not valid base64.
     """
     encoding, data = _string(side, "encoding"), _string(side, "data")
     if encoding in ("JSON", "CSV"):
@@ -158,7 +165,7 @@ def _parse_response(side: Mapping[str, Any]) -> list[Any]:
 
 
 def _number(text: bytes) -> float:
-    if b"_" in text:  # which Python allows between digits
+    if b"_" in text:  # Python allows underscores between digits
         raise ValueError
     return float(text)
 
@@ -179,7 +186,10 @@ def _probabilities(values: Any, classes: int) -> tuple[float, ...]:
 
 
 def _is_probability(value: object) -> bool:
-    """Return the result of `common.probabilities.is_probability`, which the container lacks."""
+    """Return whether a value is a number between 0 and 1.
+
+    Same as `common.probabilities.is_probability`, which the container lacks.
+    """
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 

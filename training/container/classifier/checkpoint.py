@@ -1,4 +1,4 @@
-"""Save and load checkpoints, from which a new job resumes an interrupted training."""
+"""Save and load checkpoints, from which a job resumes an interrupted training."""
 
 import pickle
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ NAME = "training.pt"
 
 
 def save(folder: Path, identity: Mapping[str, Any], state: dict[str, Any]) -> None:
-    """Write the checkpoint of the training that `identity` describes; if writing is interrupted, the old file stays."""
+    """Write the checkpoint of the training that `identity` describes; an interrupted write keeps the old file."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{NAME}"
     torch.save({"identity": dict(identity), **state}, partial)
@@ -23,7 +23,8 @@ def save(folder: Path, identity: Mapping[str, Any], state: dict[str, Any]) -> No
 def load(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the checkpoint of the training that `identity` describes, or None if there is no usable checkpoint.
 
-    A checkpoint is untrusted input, so loading it executes no code. The log reports a checkpoint that cannot be used.
+    A checkpoint is untrusted input, so it is loaded without executing code. If a checkpoint exists but cannot be used,
+    an event in the log says why.
     """
     path = folder / NAME
     if not path.is_file():

@@ -19,9 +19,9 @@ class Split:
 
     Attributes
     ----------
-    names : file names or, of shards, record IDs, n
-    images : uint8, n x size x size x 3
-    labels : int64, n
+    names : names of the n image files, or IDs of the n records if the channel contains shards
+    images : pixels, uint8, n x size x size x 3
+    labels : class numbers of the n images, int64
     """
 
     names: tuple[str, ...]
@@ -29,7 +29,7 @@ class Split:
     labels: NDArray[np.int64]
 
     def select(self, mask: NDArray[np.bool_]) -> "Split":
-        """Return the examples where `mask`, n, is true."""
+        """Return the examples for which `mask`, an array of n booleans, is true."""
         names = tuple(name for name, selected in zip(self.names, mask, strict=True) if selected)
         return Split(names, self.images[mask], self.labels[mask])
 
@@ -44,13 +44,17 @@ class EncodedImage:
 
 
 def read_channel(name: str, *, classes: int, size: int, environment: Mapping[str, str] = os.environ) -> Split:
-    """Read a split from its channel: all `*.rec` shards, or the images that the manifest in channel `<name>_lst` lists.
+    """Read the images and labels of a split from its input channel.
+
+    If the channel contains `*.rec` shards, all shards are read. Otherwise the images are read that the manifest in the
+    channel `<name>_lst` lists.
 
     Parameters
     ----------
+    name : name of the split and of its channel, such as `train`
     classes : number of classes
     size : side in pixels to which images are resized
-    environment : environment variables; SM_CHANNEL_<NAME> is the path of a channel
+    environment : environment variables; SM_CHANNEL_<NAME> contains the path of the channel `<name>`
 
     Raises
     ------
@@ -74,7 +78,7 @@ def read_channel(name: str, *, classes: int, size: int, environment: Mapping[str
     for image in encoded:
         if not 0 <= image.label < classes:
             raise InputError(f"{image.name} of {name}: label {image.label} is out of range for {classes} classes")
-    images = np.empty((len(encoded), size, size, 3), np.uint8)  # a list of arrays would double the memory
+    images = np.empty((len(encoded), size, size, 3), np.uint8)  # stacking a list of arrays would need twice the memory
     for index, image in enumerate(encoded):
         images[index] = _decode(image, size)
     labels = np.array([image.label for image in encoded], dtype=np.int64)
@@ -97,7 +101,8 @@ def parse_line(line: str, location: str) -> tuple[str, int]:
 
     Parameters
     ----------
-    location : file and line number, for the error message
+    line : `index<TAB>label<TAB>file`
+    location : name of the manifest and line number, for the error message
     """
     parts = line.split("\t")
     if len(parts) != 3 or not parts[1].isdecimal():

@@ -1,8 +1,9 @@
-"""Compare the images of a time window with a model's baseline.
+"""Compare the images that were classified in a period, the window, with a model's baseline.
 
 Four groups of properties are tested: the confidence, the predicted classes, the image statistics and the embedding. A
-group has drifted if one of its tests is significant after Holm's correction over all tests, and the change is not too
-small to matter.
+property has drifted if its test is significant after Holm's correction over all tests, and its population stability
+index reaches MIN_STABILITY_INDEX. The embedding has no stability index, so only its test counts. A group has drifted if
+one of its properties has drifted.
 """
 
 from collections.abc import Iterator
@@ -24,17 +25,19 @@ from .two_sample_tests import (
 
 CONFIDENCE, CLASSES, IMAGES, EMBEDDING = GROUPS = ("confidence", "classes", "image_statistics", "embedding")
 
-# All windows are compared with the same baseline. A test attributes the random error of the baseline to the window. At
-# the level 0.01, more than 1 % of unchanged windows would be significant for an unlucky baseline.
-# `python -m benchmarks.drift` measures false alarms and detections.
+# Significance level of all tests together. All windows are compared with the same baseline, whose random error the
+# tests attribute to the windows. With an unlucky baseline, the level 0.01 would therefore give false alarms for more
+# than 1 % of unchanged windows. `python -m benchmarks.drift` measures false alarms and detections.
 FAMILY_WISE_LEVEL = 0.001
-MIN_STABILITY_INDEX = 0.1  # population stability index below which a change does not matter
-MIN_IMAGES = 100  # in a window; with 50, the benchmark's class mix was found in 57 of 100 windows, with 100 in 100
+MIN_STABILITY_INDEX = 0.1  # population stability index below which a change is ignored
+# Smallest number of images in a window. The benchmark's changed class mix was detected in all of 100 windows of 100
+# images, but only in 57 of 100 windows of 50 images.
+MIN_IMAGES = 100
 MIN_BASELINE_IMAGES = 50
-BINS = 10  # of the stability index, between the deciles of the baseline
+BINS = 10  # number of bins of the stability index; their edges are the baseline's deciles
 HISTOGRAM_BINS = 20
-SEED = 0  # of the permutation tests, so that the same window gives the same result
-NEIGHBOURS = 5  # baseline images from which an image's distance is measured
+SEED = 0  # random seed of the permutation tests; it is constant, so that a window always gives the same result
+NEIGHBOURS = 5  # number of nearest images to which an image's mean distance is measured
 EPSILON = 1e-9
 
 
@@ -74,7 +77,7 @@ class Change(Measurement):
 
 
 def compare(baseline: Sample, window: Sample) -> list[Change]:
-    """Test each property of the window.
+    """Test for each property whether the window differs from the baseline.
 
     The image statistics and the embedding are tested only if at least MIN_IMAGES images of the window can be decoded.
     """
@@ -97,10 +100,10 @@ def _measure(baseline: Sample, window: Sample) -> Iterator[Measurement]:
         if name in image_statistics.NAMES and not has_images:
             continue
         group = IMAGES if name in image_statistics.NAMES else CONFIDENCE
-        # rounded as in the baseline's file: the test treats values that differ in any digit as different
-        known, values = baseline.statistics[name], np.array(rounded(values))
-        index = population_stability_index(*(_decile_counts(known, each) for each in (known, values)))
-        yield Measurement(group, name, "Kolmogorov-Smirnov", *kolmogorov_smirnov(known, values), index)
+        # rounded like the values in the baseline's file, because the test distinguishes any two different values
+        reference, values = baseline.statistics[name], np.array(rounded(values))
+        index = population_stability_index(*(_decile_counts(reference, each) for each in (reference, values)))
+        yield Measurement(group, name, "Kolmogorov-Smirnov", *kolmogorov_smirnov(reference, values), index)
     index = population_stability_index(baseline.predicted, window.predicted)
     mix = class_mix(baseline.predicted, window.predicted, generator)
     yield Measurement(CLASSES, "predicted class", "chi-square, permutations", *mix, index)
@@ -133,7 +136,7 @@ class Histogram:
 
 
 def histogram(baseline: NDArray[np.float64], window: NDArray[np.float64]) -> Histogram:
-    """Return the histogram of a statistic's values."""
+    """Return the histogram of a statistic in the baseline and in the window."""
     edges = np.histogram_bin_edges(np.concatenate([baseline, window]), HISTOGRAM_BINS)
     counts = (np.histogram(values, edges)[0].tolist() for values in (baseline, window))
     return Histogram(edges.tolist(), *counts)
@@ -143,29 +146,30 @@ def unusual_images(baseline: Sample, window: Sample, count: int) -> list[tuple[i
     """Return the images of a window that show best how the window differs from the baseline.
 
     These images are far from the baseline and close to other images of the window. An image that is far from both is
-    an outlier; every set of images has some outliers.
+    only an outlier, which every set of images contains.
 
     Parameters
     ----------
-    window : a sample of which more than NEIGHBOURS images could be decoded
+    window : sample with more than NEIGHBOURS images that could be decoded
+    count : largest number of images to return
 
     Returns
     -------
     list of int, float
-        The number of the image among the decoded images, and its mean distance to the nearest images of the baseline,
-        in standard deviations of the baseline.
+        For each image: its index among the decoded images of the window, counted from 0, and its mean distance to the
+        nearest images of the baseline, in standard deviations of the baseline.
     """
-    known, seen = vectors(baseline), vectors(window)
-    mean, scale = known.mean(0), known.std(0) + EPSILON
-    known, seen = (known - mean) / scale, (seen - mean) / scale
-    to_baseline = np.sort(euclidean_distances(seen, known), axis=1)[:, :NEIGHBOURS].mean(1)
-    # without the distance of each image to itself
-    to_window = np.sort(euclidean_distances(seen, seen), axis=1)[:, 1 : NEIGHBOURS + 1].mean(1)
+    reference, captured = vectors(baseline), vectors(window)
+    mean, scale = reference.mean(0), reference.std(0) + EPSILON
+    reference, captured = (reference - mean) / scale, (captured - mean) / scale
+    to_baseline = np.sort(euclidean_distances(captured, reference), axis=1)[:, :NEIGHBOURS].mean(1)
+    # the first distance is left out: it is the distance of each image to itself
+    to_window = np.sort(euclidean_distances(captured, captured), axis=1)[:, 1 : NEIGHBOURS + 1].mean(1)
     order = np.argsort(to_window / (to_baseline + EPSILON), kind="stable")[:count]
     return [(int(number), float(to_baseline[number])) for number in order]
 
 
 def vectors(sample: Sample) -> NDArray[np.float64]:
-    """Return the statistics and the embedding of each image, n x properties."""
+    """Return a matrix, n x number of properties, with the image statistics and the embedding of each image."""
     columns = [sample.statistics[name] for name in image_statistics.NAMES]
     return np.column_stack([*columns, sample.embeddings])

@@ -1,8 +1,9 @@
 """The drift job: compare the images captured in the last hours with the baseline of the model in use.
 
-The job runs in the inference container, in the folder of the unpacked model.tar.gz. It writes its result below
-`history/` and publishes metrics. If a property of the images has drifted, the job also stores the most unusual images
-for review and publishes to the SNS topic. Invalid captures do not make the job fail; an unexpected AWS error does.
+The job runs in the inference container, in the folder of the unpacked model.tar.gz. It writes its result to S3 below
+`history/` and publishes CloudWatch metrics. If a property of the images has drifted, the job also stores the most
+unusual images for review and publishes to an SNS topic. The job counts invalid captured records and ignores
+them, but an unexpected AWS error makes the job fail.
 
 The window is the period whose captured images are compared with the baseline.
 """
@@ -38,25 +39,29 @@ from .onnx_session import open_session
 from .window_sample import WindowSample, image_hash
 
 HOUR = timedelta(hours=1)
-CHUNK = 2**16  # bytes that are read at once
-MAX_EXAMPLES = 10
+CHUNK = 2**16  # number of bytes that are read at once
+MAX_EXAMPLES = 10  # unusual images that are stored for review
 MAX_REASONS = 5  # malformed lines whose reasons the result lists
-SMALLEST_P = 1e-9  # smaller p-values are rounded to 0
-MAX_POINTS = 300  # embeddings whose first two components the result lists
+SMALLEST_P = 1e-9  # smaller p-values are printed as "p below 1e-09"
+MAX_POINTS = 300  # embeddings of the baseline and of the window whose first two components the result lists
 SUBJECT_LENGTH = 100  # maximum length of an SNS subject: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")  # S3 errors of a conditional write
+CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")  # S3 error codes if the object already exists
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The job's environment variables, in lower case.
+    """The job's settings, each of which is an environment variable with the name in upper case.
 
     Attributes
     ----------
-    captures_prefix : S3 key prefix of the model's captures: the folder of the production variant
+    environment : name of the environment, such as `dev`
+    captures_prefix : S3 key prefix of the captured data of the endpoint's production variant
+    history_prefix, review_prefix : S3 key prefixes of the results and of the images for review
     model : model version, such as `v3`
+    namespace : CloudWatch namespace of the metrics
     window_end : scheduled time of the job
-    capture_delay_minutes : time that SageMaker needs to write a record to S3. The window ends this long before
+    window_hours : length of the window in hours
+    capture_delay_minutes : time that SageMaker needs to write a record to S3. The window ends this many minutes before
         `window_end`
     """
 
@@ -75,7 +80,7 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Settings":
-        """Return the settings in a process's environment variables."""
+        """Read the settings from environment variables."""
         numbers = ("window_hours", "capture_delay_minutes")
         values: dict[str, Any] = {name: variables[name.upper()] for name in cls.__dataclass_fields__}
         values |= {name: int(values[name]) for name in numbers}
@@ -83,7 +88,7 @@ class Settings:
 
     @property
     def end(self) -> datetime:
-        """End of the window: records that are not yet captured belong to the next window."""
+        """End of the window. Later records may not be in S3 yet, so they belong to the next window."""
         return self.window_end - timedelta(minutes=self.capture_delay_minutes)
 
     @property
@@ -102,7 +107,15 @@ class Example:
 
 @dataclass
 class Captures:
-    """The records of the window in S3, and counts of the lines that were read."""
+    """The captured records of the window, which are read from S3, and counts of valid and malformed records.
+
+    Attributes
+    ----------
+    classes : number of classes of the model
+    records : number of records of the window that were read
+    malformed : number of lines that are not valid records
+    reasons : reasons why the first MAX_REASONS malformed lines are invalid
+    """
 
     settings: Settings
     classes: int
@@ -112,9 +125,9 @@ class Captures:
     reasons: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Record]:
-        """Yield the records of the window, reading each file as a stream.
+        """Yield the records of the window. Files are read as streams to limit the memory.
 
-        A line that is not a record has no time; it is counted as malformed if the hour of its file overlaps the window.
+        The time of a malformed line is unknown, so the line is counted if the hour of its file overlaps the window.
         """
         for hour, key in self._files():
             for number, line in enumerate(self._lines(key), start=1):
@@ -132,8 +145,8 @@ class Captures:
     def _files(self) -> Iterator[tuple[datetime, str]]:
         """Yield the hour and key of each capture file in the window and in the adjacent hours.
 
-        Each hour has a folder. A file contains the records of several minutes, and clocks differ. The folders
-        of the adjacent hours may therefore contain records of the window.
+        SageMaker writes a folder for each hour. A file contains the records of several minutes, and clocks differ, so
+        the folders of the adjacent hours may also contain records of the window.
         """
         hour = self.settings.start.replace(minute=0, second=0, microsecond=0) - HOUR
         while hour <= self.settings.end + HOUR:
@@ -146,21 +159,21 @@ class Captures:
         try:
             body = self.s3.get_object(Bucket=self.settings.bucket, Key=key)["Body"]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchKey":  # the bucket's lifecycle deletes old files at any time
+            if error.response["Error"]["Code"] != "NoSuchKey":  # the bucket's lifecycle rule may have deleted the file
                 raise
             return
         yield from body.iter_lines(CHUNK)
 
 
 def main() -> None:
-    """Run the job on the model in the current folder."""
+    """Run the drift job with the model in the current folder."""
     settings = Settings.read(os.environ)
     session = boto3.Session(region_name=settings.region)
     run(Path(), settings, s3=session.client("s3"), cloudwatch=session.client("cloudwatch"), sns=session.client("sns"))
 
 
 def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) -> None:
-    """Compare the window with the baseline, write the result to S3, and publish metrics and notifications.
+    """Compare the window with the baseline, write the result to S3, and publish metrics and a notification.
 
     Parameters
     ----------
@@ -172,42 +185,44 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
     try:
         baseline = read_baseline(model / "baseline.json", classes=len(classes))
     except BaselineError as error:
-        figures = conclusion("no_baseline", str(error))
+        result = conclusion("no_baseline", str(error))
     else:
         sample = WindowSample(open_session(model / "model.onnx"))
         for record in captures:
             sample.add(record)
         window = sample.sample(len(classes))
-        figures = compare_window(baseline, window, captures, sample.unreadable)
-        if figures["outcome"] == "drift" and len(sample.hashes) > NEIGHBOURS:
+        result = compare_window(baseline, window, captures, sample.unreadable)
+        if result["outcome"] == "drift" and len(sample.hashes) > NEIGHBOURS:
             chosen, hashes = unusual_images(baseline, window, MAX_EXAMPLES), sample.hashes
             distances = {hashes[number]: distance for number, distance in chosen}
             examples = find_examples(distances, Captures(settings, len(classes), s3))
-    figures |= {
+    result |= {
         "classes": classes,
         "records": captures.records,
         "malformed": captures.malformed,
         "malformed_lines": list(captures.reasons),
         "examples": [describe_example(each) for each in examples],
     }
-    print(figures["reason"], flush=True)
-    write_history(settings, figures, s3=s3)
-    publish_metrics(settings, figures, cloudwatch=cloudwatch)
+    print(result["reason"], flush=True)
+    write_history(settings, result, s3=s3)
+    publish_metrics(settings, result, cloudwatch=cloudwatch)
     for example in examples:
-        write_review_entry(settings, example, figures["reason"], s3=s3)
-    if figures["outcome"] == "drift":
-        publish_message(settings, figures, sns=sns)
+        write_review_entry(settings, example, result["reason"], s3=s3)
+    if result["outcome"] == "drift":
+        publish_message(settings, result, sns=sns)
 
 
 def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[Example]:
-    """Return a record for each image, in the order of `distances`. Reading the captures again saves memory.
+    """Return a record for each image in `distances`, in the same order.
 
-    Callers of the endpoint choose the IDs of their requests, so several images may have the same ID. Only the first
-    of these images is returned, because the ID is part of the key of the review entry.
+    The captured records are read a second time, because all images together may not fit into memory. Callers of the
+    endpoint choose the IDs of their requests, so several images may have the same ID. Only the first of these images
+    is returned, because the ID is part of the key of the review entry.
 
     Parameters
     ----------
-    distances : distance of each image to the baseline, by the image's hash
+    distances : distance of each unusual image to the baseline, by the image's hash
+    captures : captured records of the window
     """
     found: dict[bytes, Example] = {}
     for record in captures:
@@ -223,8 +238,8 @@ def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[
     return list(by_id.values())
 
 
-def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
-    """Return a result's contents: the outcome, a one-line reason, and `figures`, which replace empty defaults."""
+def conclusion(outcome: str, reason: str, **values: Any) -> dict[str, Any]:
+    """Return a result: the outcome, a reason in one line, and `values`, which replace the empty default values."""
     empty = {
         "images": 0,
         "unreadable": 0,
@@ -234,30 +249,35 @@ def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
         "histograms": {},
         "predicted": {},
     }
-    return {"outcome": outcome, "reason": reason, "level": FAMILY_WISE_LEVEL, "points": {}, **empty, **figures}
+    return {"outcome": outcome, "reason": reason, "level": FAMILY_WISE_LEVEL, "points": {}, **empty, **values}
 
 
 def compare_window(baseline: Sample, window: Sample, captures: Captures, unreadable: int) -> dict[str, Any]:
-    """Compare a window with the baseline and return the contents of the result."""
+    """Compare the window with the baseline, and return the result.
+
+    Parameters
+    ----------
+    unreadable : number of images in the window that cannot be decoded
+    """
     counts = {"images": window.images, "unreadable": unreadable, "baseline_images": baseline.images}
     if not window.images:
-        broken = f", only {captures.malformed} malformed lines" if captures.malformed else ""
-        return conclusion("no_captures", f"no captured records in the window{broken}", **counts)
+        malformed = f", only {captures.malformed} malformed lines" if captures.malformed else ""
+        return conclusion("no_captures", f"no captured records in the window{malformed}", **counts)
     if window.images < MIN_IMAGES or baseline.images < MIN_BASELINE_IMAGES:
         reason = (
-            f"{window.images} different images in the window and {baseline.images} in the baseline: no decision with "
-            f"fewer than {MIN_IMAGES} and {MIN_BASELINE_IMAGES}"
+            f"{window.images} different images in the window and {baseline.images} in the baseline: the test "
+            f"needs at least {MIN_IMAGES} and {MIN_BASELINE_IMAGES}"
         )
         return conclusion("too_few_images", reason, **counts)
     changes = compare(baseline, window)
-    moved = [each for each in changes if each.moved]
-    reason = "; ".join(describe(each, baseline, window) for each in moved) or "nothing has drifted"
+    drifted = [each for each in changes if each.moved]
+    reason = "; ".join(describe(each, baseline, window) for each in drifted) or "nothing has drifted"
     if len(window.embeddings) < MIN_IMAGES:
         reason += (
             f"; image statistics and embedding are not tested, because only {len(window.embeddings)} images can be read"
         )
     return conclusion(
-        "drift" if moved else "no_drift",
+        "drift" if drifted else "no_drift",
         f"{window.images} images against {baseline.images} of the baseline: {reason}",
         **counts,
         groups=moved_groups(changes),
@@ -279,7 +299,7 @@ def points(baseline: Sample, window: Sample) -> dict[str, list[list[float]]]:
 
 
 def describe(change: Change, baseline: Sample, window: Sample) -> str:
-    """Describe which property changed, and by how much."""
+    """Return a text that says which property has drifted, and by how much."""
     p_value = f"p {change.adjusted:.2g}" if change.adjusted >= SMALLEST_P else f"p below {SMALLEST_P:g}"
     if change.stability_index is None:
         return f"{change.name} ({p_value})"
@@ -291,13 +311,13 @@ def describe(change: Change, baseline: Sample, window: Sample) -> str:
 
 
 def describe_example(example: Example) -> dict[str, Any]:
-    """Return the ID, time and distance of an unusual image for the result."""
+    """Return the ID, the time and the distance of an unusual image, as the result contains them."""
     record = example.record
     return {"id": record.id, "time": record.time.isoformat(), "distance": round(example.distance, 3)}
 
 
-def write_history(settings: Settings, figures: Mapping[str, Any], *, s3: Any) -> None:
-    """Write the result as a new object."""
+def write_history(settings: Settings, result: Mapping[str, Any], *, s3: Any) -> None:
+    """Write the result of the job to S3 as a new object."""
     now = datetime.now(UTC)
     content = {
         "kind": "drift",
@@ -305,7 +325,7 @@ def write_history(settings: Settings, figures: Mapping[str, Any], *, s3: Any) ->
         "environment": settings.environment,
         "model": settings.model,
         "window": {"start": settings.start.isoformat(), "end": settings.end.isoformat()},
-        "figures": figures,
+        "figures": result,
     }
     name = f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.json"
     key = f"{settings.history_prefix}/drift/{now:%Y/%m/%d}/{name}"
@@ -313,7 +333,7 @@ def write_history(settings: Settings, figures: Mapping[str, Any], *, s3: Any) ->
 
 
 def write_new(bucket: str, key: str, body: bytes, *, s3: Any) -> None:
-    """Write an object unless it exists."""
+    """Write an S3 object, unless an object with this key already exists."""
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
     except ClientError as error:
@@ -321,29 +341,32 @@ def write_new(bucket: str, key: str, body: bytes, *, s3: Any) -> None:
             raise
 
 
-def publish_metrics(settings: Settings, figures: Mapping[str, Any], *, cloudwatch: Any) -> None:
-    """Publish the number of images, and for each tested group 1 if the group has drifted, or 0 if not."""
-    metrics: list[dict[str, Any]] = [{"MetricName": "DriftWindowImages", "Value": figures["images"], "Unit": "Count"}]
+def publish_metrics(settings: Settings, result: Mapping[str, Any], *, cloudwatch: Any) -> None:
+    """Publish two CloudWatch metrics: the number of images in the window, and for each tested group whether it drifted.
+
+    The value of a group's metric is 1 if the group has drifted, and 0 otherwise.
+    """
+    metrics: list[dict[str, Any]] = [{"MetricName": "DriftWindowImages", "Value": result["images"], "Unit": "Count"}]
     metrics += [
         {
             "MetricName": "Drift",
             "Dimensions": [{"Name": "Group", "Value": group}],
-            "Value": float(figures["groups"][group]),
+            "Value": float(result["groups"][group]),
         }
         for group in GROUPS
-        if group in figures["groups"]
+        if group in result["groups"]
     ]
     cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=metrics)
 
 
 def write_review_entry(settings: Settings, example: Example, detail: str, *, s3: Any) -> None:
-    """Write an unusual image and its review entry, unless the image is already selected."""
+    """Write an unusual image and its review entry to S3, unless the image is already selected for review."""
     record = example.record
     key = f"{settings.review_prefix}/selected/{object_name(record.id)}"
     entry = {
         "id": record.id,
         "reasons": ["drift"],
-        "inclusion_probability": None,  # not a random sample
+        "inclusion_probability": None,  # unknown, because unusual images are not a random sample
         "model": settings.model,
         "time": record.time.isoformat(),
         "probabilities": list(record.probabilities),
@@ -353,20 +376,20 @@ def write_review_entry(settings: Settings, example: Example, detail: str, *, s3:
     write_new(settings.bucket, f"{key}.json", json.dumps(entry).encode(), s3=s3)
 
 
-def publish_message(settings: Settings, figures: Mapping[str, Any], *, sns: Any) -> None:
-    """Publish which groups have drifted, with the most unusual images as examples."""
-    moved = ", ".join(group.replace("_", " ") for group, has_drifted in figures["groups"].items() if has_drifted)
+def publish_message(settings: Settings, result: Mapping[str, Any], *, sns: Any) -> None:
+    """Publish an SNS message that names the drifted groups and the S3 URIs of the most unusual images."""
+    drifted = ", ".join(group.replace("_", " ") for group, has_drifted in result["groups"].items() if has_drifted)
     lines = [
         f"Environment {settings.environment}, model {settings.model}, {settings.start:%Y-%m-%d %H:%M} to "
         f"{settings.end:%Y-%m-%d %H:%M} UTC.",
-        figures["reason"],
+        result["reason"],
         "The most unusual images:",
         *(
             f"s3://{settings.bucket}/{settings.review_prefix}/selected/{object_name(each['id'])}"
-            for each in figures["examples"]
+            for each in result["examples"]
         ),
         f"Look at them with `make review ENV={settings.environment}`, and at the distributions with "
         f"`make data-drift ENV={settings.environment}`. What to do: docs/operations.md, Drift.",
     ]
-    subject = f"Drift in scones-{settings.environment}: {moved}"[:SUBJECT_LENGTH]
+    subject = f"Drift in scones-{settings.environment}: {drifted}"[:SUBJECT_LENGTH]
     sns.publish(TopicArn=settings.topic_arn, Subject=subject, Message="\n".join(lines))

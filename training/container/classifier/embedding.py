@@ -12,7 +12,7 @@ from .networks import CalibratedNetwork, Network, ScratchNetwork
 DIMENSIONS = 8
 MAX_IMAGES = 1000  # training images from which the principal components are computed
 BATCH = 128
-EPSILON = 1e-6  # relative to the largest variance; some components have no variance if there are very few images
+EPSILON = 1e-6  # relative to the largest variance; with very few images, some variances are zero
 
 
 class Features(nn.Module):
@@ -28,7 +28,7 @@ class Features(nn.Module):
         self.kept = inputs[0]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features, n x features, of uint8 images, n x height x width x 3."""
+        """Return the features, n x number of features, of uint8 images, n x height x width x 3."""
         self.network(images)
         return self.kept
 
@@ -38,7 +38,8 @@ class EmbeddingNetwork(nn.Module):
 
     Parameters
     ----------
-    images : training images, uint8, n x height x width x 3
+    calibrated : trained network with its temperature
+    images : training images from which the principal components are computed, uint8, n x height x width x 3
     """
 
     def __init__(self, calibrated: CalibratedNetwork, images: Tensor) -> None:
@@ -67,13 +68,18 @@ class EmbeddingNetwork(nn.Module):
 
 @torch.inference_mode()
 def run(network: nn.Module, images: Tensor) -> Tensor:
-    """Return a network's output for many images, in batches."""
+    """Return a network's output for many images, computed in batches."""
     network.eval()
     return torch.cat([network(batch).float() for batch in images.split(BATCH)])  # type: ignore[no-untyped-call]
 
 
 def principal_components(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean of features, n x features, and the projection to their scaled principal components."""
+    """Return the mean of the features and the matrix that projects them to their scaled principal components.
+
+    Parameters
+    ----------
+    features : n x number of features
+    """
     mean = features.mean(0)
     centered = (features - mean).double()
     variances, directions = torch.linalg.eigh(centered.T @ centered / len(features))

@@ -1,6 +1,6 @@
 """Write the training log: one JSON object per line, with the name of an event and its fields.
 
-`make train` shows these lines, and SageMaker's metric definitions read the fields of the event `epoch`.
+`make train` shows these lines. SageMaker reads its metrics from the fields of the event `epoch`.
 """
 
 import json

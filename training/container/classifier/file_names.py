@@ -1,8 +1,8 @@
-"""The names of image files, which tell reviewed images of live traffic from images of the source."""
+"""Distinguish reviewed images of live traffic from images of the original data set by their file names."""
 
 LIVE = "live-"  # only the file names of reviewed images of live traffic begin with this prefix
 
 
 def is_live(name: str) -> bool:
-    """Return whether the file name is that of a reviewed image of live traffic."""
+    """Return whether a file name belongs to a reviewed image of live traffic."""
     return name.startswith(LIVE)

@@ -1,7 +1,8 @@
 """Decode an image file.
 
-Training, serving and monitoring share this module, so a file gives a model the same pixels in training and in serving,
-and monitoring can show every image that the endpoint accepted. Only this module decides whether a file is an image.
+Training, serving and monitoring share this module, so a model receives the same pixels of a file in training and in
+serving, and monitoring can show every image that the endpoint accepted. Only this module decides whether a file is an
+image.
 """
 
 import contextlib
@@ -12,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-FORMATS = ("PNG", "JPEG")  # Pillow's names
+FORMATS = ("PNG", "JPEG")  # Pillow's names of the formats
 MAX_BYTES = 5 * 2**20
 MAX_PIXELS = 4096 * 4096
 
-# `read_image` refuses such an image. A filter that is set for each call is not safe in threads.
+# Pillow's warning about very large images is not needed, because `read_image` rejects them. The filter is set once,
+# because changing warning filters during a call is not thread-safe.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
@@ -31,12 +33,12 @@ def decode_image(
 
     Parameters
     ----------
-    size : side of the result in pixels; images of other sizes are resized bicubically
+    size : side of the result in pixels; an image of another size is resized bicubically
 
     Returns
     -------
     uint8, size x size x 3
-        The pixels. See `read_image` for the other parameters and the errors.
+        The pixels in RGB order. `read_image` describes the other parameters and the errors.
     """
     image = read_image(body, formats, max_bytes=max_bytes, max_pixels=max_pixels)
     if image.size != (size, size):
@@ -47,24 +49,24 @@ def decode_image(
 def read_image(
     body: bytes, formats: tuple[str, ...] = FORMATS, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """Decode an image, after checks of its length, format and number of pixels.
+    """Check the length, format and number of pixels of an image file, and decode it.
 
     Parameters
     ----------
-    body : content of the file; bytes after the image are ignored, because cameras write them
-    formats : allowed formats, by Pillow's names
-    max_bytes, max_pixels : limits; the defaults are those of serving
+    body : content of the image file; bytes after the end of the image, which some cameras write, are ignored
+    formats : Pillow's names of the allowed formats
+    max_bytes, max_pixels : largest allowed file size and number of pixels; the endpoint uses the defaults
 
     Returns
     -------
     Image
-        RGB without transparency and metadata, rotated by the EXIF orientation. 16-bit greyscale keeps its upper 8 bits.
-        An animation is its first frame.
+        The image in RGB, without transparency and metadata, rotated as its EXIF orientation says. Of 16-bit greyscale,
+        only the upper 8 bits are kept. Of an animation, only the first frame is returned.
 
     Raises
     ------
     ImageError
-        The file is empty, too large, of another format, or cannot be decoded.
+        The file is empty or too large, its format is not allowed, or it cannot be decoded.
     """
     if not body:
         raise ImageError("the image is empty")
@@ -74,20 +76,20 @@ def read_image(
         return _decode(body, formats, max_pixels)
     except ImageError:
         raise
-    except Exception as error:  # Pillow raises a dozen types for broken images, IndexError among them
+    except Exception as error:  # for broken images, Pillow raises a dozen types, such as IndexError
         reason = str(error).partition("<_io")[0].strip()
         raise ImageError(f"the image cannot be decoded as {' or '.join(formats)}: {reason}") from error
 
 
 def _decode(body: bytes, formats: tuple[str, ...], max_pixels: int) -> Image.Image:
     image: Image.Image = Image.open(io.BytesIO(body), formats=formats)
-    # the header is checked before any pixel is decompressed
+    # only the header has been read: check the size before `load` decompresses the pixels
     if image.width * image.height > max_pixels:
         raise ImageError(f"the image has {image.width} x {image.height} pixels; at most {max_pixels} are allowed")
     image.load()
     with contextlib.suppress(Exception):  # damaged EXIF data does not make the pixels invalid
         image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # Pillow would clip 16 bits at 255
+    if image.mode.startswith("I"):  # Pillow would clip 16-bit values at 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image.info = {}  # a transparent colour or a colour profile would be kept, though it may not fit RGB pixels
+    image.info = {}  # `convert` would keep a transparent colour or a colour profile, which may not be valid for RGB
     return image.convert("RGB")

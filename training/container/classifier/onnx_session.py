@@ -6,9 +6,10 @@ import onnxruntime
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """Return a session that runs a model on one thread."""
+    """Return an ONNX Runtime session that runs each request on one thread."""
     options = onnxruntime.SessionOptions()
-    # One thread per request: requests run in parallel, and the spinning threads of one would slow down the others.
+    # Requests run in parallel. If a request used several threads, these threads would spin while they wait, and slow
+    # down the other requests.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -1,7 +1,7 @@
 """Classify images by their similarity to patches of the training images, without gradient descent.
 
-The features are pooled similarities to randomly sampled, whitened patches. A ridge regression on them gives the
-logits.
+The features of an image are its pooled similarities to randomly sampled, whitened patches. The logits come from a ridge
+regression on these features.
 
 Sources: Coates and Ng, "The Importance of Encoding Versus Training with Sparse Coding and Vector Quantization", 2011;
 Thiry et al., "The Unreasonable Effectiveness of Patches in Deep Convolutional Kernels Methods", 2021,
@@ -21,22 +21,23 @@ from .resizing import resize
 SIDE = 32  # pixels to which images are resized
 PATCH_SIZES = (4, 6, 8)  # side of a patch in pixels
 PATCHES = 200  # number of patches of each size, without their mirror images
-GRID = 4  # cells along each side, over which similarities are averaged
-COMPONENTS = 48  # principal components of a patch that are kept; the others hardly vary
+GRID = 4  # cells along each side of an image; similarities are averaged over each cell
+COMPONENTS = 48  # principal components of a patch that are used; the other components hardly vary
 COMPONENT_NOISE = 0.01  # added to each component's variance
 NORM_FLOOR = 0.1  # added to a patch's norm, so that a flat patch has a low similarity to all patches
-THRESHOLD = 0.25  # cosine similarity below which a patch counts as dissimilar
-SAMPLED = 10_000  # patches from which the principal components are computed
-MAX_EXAMPLES = 4096  # of the ridge regression, which solves one equation for each example
-PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # relative to the examples' mean square
-BATCH = 8  # images at once; the features of more images exceed a processor's cache
+THRESHOLD = 0.25  # subtracted from each cosine similarity; smaller similarities count as zero
+SAMPLED = 10_000  # number of patches from which the principal components are computed
+MAX_EXAMPLES = 4096  # examples of the ridge regression, which solves one equation for each example
+# candidates for the penalty of the ridge regression, relative to the mean square of an example's features
+PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+BATCH = 8  # images processed at once; the features of more images would not fit into a processor's cache
 CONTRAST_FLOOR = 0.05  # added to a patch's contrast, so that noise in a flat patch is not amplified
 SPREAD_FLOOR = 0.01  # share of the mean standard deviation, added to the standard deviation of each feature
 EPSILON = 1e-6  # avoids division by zero for images without contrast
 
 
 class PatchSimilarity(nn.Module):
-    """Features of an image: its similarity to patches of one size.
+    """Computes the similarity of an image to patches of one size.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class PatchSimilarity(nn.Module):
         self.patches = constant(2 * PATCHES, components, 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return features, n x (2 PATCHES GRID^2), of images, n x 3 x SIDE x SIDE; mirrored images have the same."""
+        """Return features, n x (2 PATCHES GRID^2), of images, n x 3 x SIDE x SIDE; a mirror image has the same."""
         whitened = functional.conv2d(images.contiguous(memory_format=torch.channels_last), self.whitening)
         similarity = functional.conv2d(whitened / (whitened.norm(dim=1, keepdim=True) + NORM_FLOOR), self.patches)
         pooled = torch.cat([self._pool(similarity), self._pool(-similarity)], 1).sqrt()
@@ -65,7 +66,7 @@ class PatchSimilarity(nn.Module):
         return functional.avg_pool2d(functional.relu(similarity - THRESHOLD), positions - (GRID - 1) * stride, stride)
 
     def sample_patches(self, images: Tensor, generator: torch.Generator) -> None:
-        """Sample the patches from images, n x 3 x SIDE x SIDE, and compute the whitening."""
+        """Sample patches from images, n x 3 x SIDE x SIDE, and compute the whitening matrix."""
         last = SIDE - self.size + 1
         limits = (len(images), last, last)
         index, top, left = (torch.randint(limit, (SAMPLED,), generator=generator) for limit in limits)
@@ -103,17 +104,17 @@ class PatchClassifier(nn.Module):
 
     @torch.no_grad()
     def fit(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> float:
-        """Sample patches and solve the ridge regression, on at most MAX_EXAMPLES random examples.
+        """Fit the classifier on at most MAX_EXAMPLES random examples: sample patches and solve the ridge regression.
 
         Parameters
         ----------
-        images : uint8, n x height x width x 3
-        labels : class numbers, n
+        images : training images, uint8, n x height x width x 3
+        labels : class numbers of the n images
 
         Returns
         -------
         float
-            Leave-one-out accuracy on the chosen examples.
+            Leave-one-out accuracy on the examples of the regression.
         """
         chosen = torch.randperm(len(labels), generator=generator)[:MAX_EXAMPLES]
         batches = [preprocess(images[part]) for part in chosen.split(BATCH)]  # type: ignore[no-untyped-call]
@@ -136,23 +137,23 @@ class PatchClassifier(nn.Module):
 
 
 def preprocess(images: Tensor) -> Tensor:
-    """Convert images n x height x width x 3 to n x 3 x SIDE x SIDE, from 0 to 1."""
+    """Convert images, n x height x width x 3, to n x 3 x SIDE x SIDE with values from 0 to 1."""
     resized: Tensor = resize(images.permute(0, 3, 1, 2).float() / 255.0, SIDE)
     return resized
 
 
 def ridge(products: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Solve the ridge regression with the penalty that has the smallest leave-one-out error.
+    """Solve the ridge regression with the penalty in PENALTIES that has the smallest leave-one-out error.
 
     Parameters
     ----------
-    products : n x n, inner products of the examples' centered features
-    targets : n x classes, centered
+    products : inner products of the examples' centered features, n x n
+    targets : centered targets, n x classes
 
     Returns
     -------
     n x classes, n x classes
-        Each example's weight in the solution, and its leave-one-out prediction.
+        Each example's weights in the solution, and each example's leave-one-out prediction.
     """
     gram, centered = products.double(), targets.double()
     solutions = (solve_ridge(gram, centered, share * float(gram.diag().mean()) + EPSILON) for share in PENALTIES)
@@ -161,15 +162,18 @@ def ridge(products: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def solve_ridge(products: Tensor, targets: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
-    """Solve the ridge regression with one penalty; see `ridge`."""
+    """Solve the ridge regression with the given penalty, and return the same values as `ridge`."""
     examples = len(products)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(products + penalty * torch.eye(examples)))
     weights = inverse @ targets
-    # A leave-one-out residual is the residual over one minus the leverage. Centering adds 1 / n to each leverage.
+    # A leave-one-out residual is the residual divided by one minus the leverage. Centering adds 1 / n to each leverage.
     residuals = penalty * weights / (penalty * inverse.diag()[:, None] - 1 / examples)
     return weights, targets - residuals
 
 
 def constant(*shape: int) -> nn.Parameter:
-    """Return a parameter without a gradient. DistributedDataParallel copies parameters from rank 0 to all processes."""
+    """Return a parameter of zeros that gradient descent does not change.
+
+    A parameter is used because DistributedDataParallel copies parameters from rank 0 to all processes.
+    """
     return nn.Parameter(torch.zeros(shape), requires_grad=False)

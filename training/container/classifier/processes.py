@@ -1,6 +1,7 @@
 """The processes that train one model together.
 
-torchrun starts one process for each GPU, or one on each host that has no GPU. Without torchrun there is one process.
+torchrun starts one process for each GPU, or one process on a host without a GPU. Without torchrun, a single process
+trains the model.
 """
 
 import json
@@ -23,7 +24,7 @@ class ProcessGroup:
     ----------
     rank, size : this process's rank, and the number of processes
     device : this process's device
-    sharded : whether each host has only some shards of the training data; otherwise each host has all data
+    sharded : True if each host has only some of the shards of the training data, False if each host has all data
     local_rank, local_size : this process's rank on its host, and the number of processes on this host
     """
 
@@ -58,7 +59,7 @@ class ProcessGroup:
 
 
 def join_processes(environment: Mapping[str, str] = os.environ) -> ProcessGroup:
-    """Join the processes that torchrun's environment variables describe; if they are not set, return a group of one."""
+    """Join the processes that torchrun's environment variables describe, or return a group of one without torchrun."""
     rank, local_rank = (int(environment.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
     size, local_size = (int(environment.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cuda = torch.cuda.is_available()

@@ -15,11 +15,11 @@ MAGIC = 0xCED7230A
 FRAME = struct.Struct("<II")  # magic number; flag (upper 3 bits) and length (lower 29 bits)
 HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
 LENGTH_BITS = 29
-WHOLE, FIRST, MIDDLE, LAST = range(4)  # flags: which part of a record a frame holds
+WHOLE, FIRST, MIDDLE, LAST = range(4)  # flags: which part of a record a frame contains
 
 
 def read_records(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Yield each record's ID, label and image file.
+    """Yield the ID, the label and the content of the image file of each record.
 
     Raises
     ------
@@ -42,9 +42,10 @@ def _read_record(frame: bytes, stream: BinaryIO, name: str) -> tuple[int, int, b
 
 
 def _read_content(frame: bytes, stream: BinaryIO, name: str) -> bytes:
-    """Return a record's content, with the magic numbers inside it.
+    """Return a record's content, including magic numbers that occur in it.
 
-    The writer split the content into frames at each magic number and omitted the number.
+    Where the content contains the magic number, the writer splits it into frames and omits the number. This function
+    therefore inserts the magic number between frames.
     """
     parts: list[bytes] = []
     while True:

@@ -1,4 +1,4 @@
-"""Image resizing as a part of a network, so that the exported graph contains the resizing."""
+"""Resize images inside a network, so that the exported ONNX graph contains the resizing."""
 
 import torch
 from torch import Tensor
@@ -16,10 +16,10 @@ def resize(images: Tensor, side: int) -> Tensor:
 
 
 def interpolation_matrix(before: int, after: int) -> Tensor:
-    """Return the matrix, after x before, that resizes a line of pixels.
+    """Return the matrix, after x before, that resizes a line of `before` pixels to `after` pixels.
 
-    Resizing is linear, so the matrix is the resized identity matrix. ONNX Runtime multiplies matrices a hundred times
-    faster than it resizes images. Downscaling is antialiased.
+    Resizing is linear, so the matrix is the resized identity matrix. A matrix is used because ONNX Runtime multiplies
+    matrices a hundred times faster than it resizes images. Downscaling is antialiased.
     """
     identity = torch.eye(before)[None, None]
     resized = functional.interpolate(

@@ -1,7 +1,8 @@
-"""Serve a model: the functions `model_fn` and `transform_fn` of AWS's PyTorch inference image.
+"""Serve a model: the functions `model_fn` and `transform_fn`, which AWS's PyTorch inference image calls.
 
-A request contains either one image or a JSON body `{"instances": [{"b64": "..."}, ...]}` of PNG or JPEG images in
-base64. The response is a JSON list with each class's probability, or a list of such lists for a JSON body.
+A request contains either one image or a JSON body `{"instances": [{"b64": "..."}, ...]}` with PNG or JPEG images in
+base64. The response to one image is a JSON list with each class's probability. The response to a JSON body is a list
+that contains such a list for each image.
 """
 
 import base64
@@ -24,8 +25,8 @@ from .onnx_session import open_session
 
 JSON = "application/json"
 FORMATS_BY_TYPE = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": FORMATS}
-MAX_IMAGES = 256  # in one request
-BATCH = 16  # images in one run of the network, which bounds its memory
+MAX_IMAGES = 256  # largest number of images in one request
+BATCH = 16  # images for which the network runs at once; a small batch limits the memory
 # SageMaker returns this header to the caller:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -53,7 +54,7 @@ class Model:
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load `model.onnx`, with the image size from `model.json`."""
+    """Load the model from the folder: the network in `model.onnx` and the image size in `model.json`."""
     folder = Path(model_dir)
     description = json.loads((folder / "model.json").read_text())
     session = open_session(folder / "model.onnx")
@@ -63,23 +64,26 @@ def model_fn(model_dir: str) -> Model:
 def transform_fn(
     model: Model, body: bytes | str, content_type: str, accept: str, context: Any = None
 ) -> tuple[str, str]:
-    """Return the response to a request. If the environment variable MODEL_VERSION is set, a header contains its value.
+    """Return the response to a request.
+
+    If the environment variable MODEL_VERSION is set, the function adds a response header with the model version.
 
     Parameters
     ----------
-    body : bytes of an image, or JSON
-    content_type, accept : media types of the request and of the response
-    context : the model server's request context, which takes response headers
+    body : image file, or JSON
+    content_type, accept : headers of the request: media type of the body, and requested media type of the response
+    context : the model server's request context, to which response headers are added
 
     Returns
     -------
     str, str
-        The probabilities as JSON, and the media type.
+        The probabilities as JSON, and the media type of the response.
 
     Raises
     ------
     RequestError
-        Status 415: a media type is not supported. Status 400: the body is not an image or a list of images.
+        With status 415 if a media type is not supported; with status 400 if the body is not an image or a list of
+        images.
     """
     if context and "MODEL_VERSION" in os.environ:
         context.set_response_header(0, CUSTOM_ATTRIBUTES, os.environ["MODEL_VERSION"])
@@ -97,7 +101,7 @@ def transform_fn(
 
 
 def media_type(header: str) -> str:
-    """Return a header's media type without its parameters."""
+    """Return the media type in a Content-Type or Accept header, without the parameters after it."""
     return header.partition(";")[0].strip().lower()
 
 
@@ -111,7 +115,7 @@ def accepts_json(header: str) -> bool:
 
 
 def parse_instances(body: bytes | str) -> list[bytes]:
-    """Return the image files of a JSON body."""
+    """Return the content of each image file in a JSON body."""
     try:
         sent: Any = json.loads(body)["instances"]
         images = [base64.b64decode(each["b64"], validate=True) for each in sent]
@@ -123,7 +127,7 @@ def parse_instances(body: bytes | str) -> list[bytes]:
 
 
 def decode(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8]:
-    """Decode an image; raise RequestError if it is invalid."""
+    """Decode an image file, or raise RequestError if the image is invalid."""
     try:
         return decode_image(body, formats, size)
     except ImageError as error:

@@ -26,11 +26,12 @@ class Settings:
     Attributes
     ----------
     classes : class names, in the order of their labels
-    pretrained : 1 fine-tunes a network that is pretrained on ImageNet, 0 trains one from scratch
-    pretrain_epochs : epochs on the classes of the channel `pretrain`, before training from scratch on `classes`
+    pretrained : 1 fine-tunes a network that is pretrained on ImageNet, 0 trains a network from scratch
+    pretrain_epochs : number of epochs on the classes in the channel `pretrain`, before the training on `classes`; only
+        for networks trained from scratch
     epochs, batch_size, learning_rate, weight_decay : settings of the training loop and the optimizer
     image_size : side in pixels to which images are resized, in training and in serving
-    seed : seed of all random numbers
+    seed : random seed of the training
     """
 
     classes: tuple[str, ...]
@@ -44,7 +45,8 @@ class Settings:
     seed: int = 0
 
 
-# By the value of `pretrained`. Chosen by cross-validation on training images: `python -m benchmarks --folds K ARCHIVE`
+# Default hyperparameters for each value of `pretrained`, chosen by cross-validation on training images with
+# `python -m benchmarks --folds K ARCHIVE`
 DEFAULTS: dict[int, dict[str, float]] = {
     1: {"epochs": 12, "batch_size": 32, "learning_rate": 5e-4, "weight_decay": 1e-2},
     0: {"epochs": 80, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 1e-3},

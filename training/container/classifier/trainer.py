@@ -18,16 +18,16 @@ from .patches import BATCH
 from .processes import ProcessGroup
 from .settings import Settings
 
-WARM_UP = 0.2  # share of the steps in which the learning rate rises
+WARM_UP = 0.2  # share of the training steps in which the learning rate rises
 LABEL_SMOOTHING = 0.1
-SEED_STRIDE = 10_007  # exceeds the largest `epochs`, so that each seed and epoch has a different generator
-CLOSE_EPOCHS, CLOSE_SIDE = 0.7, 0.75  # the first 70 % of the epochs crop images to 75 % of their side
-HEAD_RATE = 10  # learning rate of a new head, relative to a pretrained body
+SEED_STRIDE = 10_007  # larger than the largest `epochs`, so that each seed and epoch has a different generator
+CLOSE_EPOCHS, CLOSE_SIDE = 0.7, 0.75  # in the first 70 % of the epochs, crops have 75 % of an image's side
+HEAD_RATE = 10  # learning rate of the new last layer, relative to the learning rate of the pretrained layers
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """The metrics of an epoch over all processes, and this process's time in seconds."""
+    """The metrics of an epoch: accuracies and losses over all processes, and this process's duration in seconds."""
 
     epoch: int
     train_accuracy: float
@@ -45,7 +45,7 @@ class BatchPlan:
     ----------
     examples : number of examples in an epoch
     size : number of examples in a batch
-    smallest : smallest allowed size of a batch; batch normalization needs two examples per process
+    smallest : smallest allowed size of a batch; each process needs two examples for batch normalization
     """
 
     examples: int
@@ -54,17 +54,21 @@ class BatchPlan:
 
 
 class Trainer:
-    """The training of one network.
+    """Trains one network for `settings.epochs` epochs.
 
     Parameters
     ----------
     network : network to train; its parameters are changed
     train : training examples of this process
-    preparation_seconds : time that was spent before the first epoch
+    settings : hyperparameters of the job
+    group : processes that train the network together
+    preparation_seconds : time that the preparation before the first epoch took
 
     Attributes
     ----------
-    images : the examples' images on the device, uint8, n x height x width x 3
+    network : trained network
+    epochs : metrics of the completed epochs
+    images : training images on this process's device, uint8, n x height x width x 3
 
     Raises
     ------
@@ -100,7 +104,7 @@ class Trainer:
 
     @property
     def examples_per_epoch(self) -> int:
-        """Examples of all processes in an epoch."""
+        """Number of examples on which all processes together train in an epoch."""
         return self._plan.examples * (self._group.size if self._group.sharded else 1)
 
     @property
@@ -111,10 +115,11 @@ class Trainer:
         return shuffled_batches(len(self._labels), self._plan, generator)
 
     def run(self, validation: Split, report: Callable[[Epoch], None], save: Callable[[dict[str, Any]], None]) -> None:
-        """Train the remaining epochs.
+        """Train the epochs that are not completed yet, and evaluate the network after each epoch.
 
         Parameters
         ----------
+        validation : images and labels on which the network is evaluated
         report : called with each epoch's metrics
         save : called after each epoch with the state that `resume` restores
         """
@@ -130,7 +135,7 @@ class Trainer:
             save(self.state())
 
     def state(self) -> dict[str, Any]:
-        """Return everything that the remaining epochs depend on."""
+        """Return everything that `resume` needs to continue the training after the completed epochs."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -140,7 +145,7 @@ class Trainer:
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Restore a state that `state` returned."""
+        """Restore the training from a value that `state` returned."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
@@ -148,7 +153,7 @@ class Trainer:
         self.preparation_seconds = state["preparation_seconds"]
 
     def _train_epoch(self, number: int) -> tuple[float, float]:
-        """Train one epoch and return the accuracy and loss on the augmented images."""
+        """Train one epoch, and return the accuracy and the loss on its augmented training images."""
         # The generator depends only on the seed and the epoch, so that a resumed training draws the same numbers.
         generator = torch.Generator().manual_seed(SEED_STRIDE * self._settings.seed + number)
         self._module.train()
@@ -161,10 +166,10 @@ class Trainer:
         return correct / count, loss / count
 
     def _step(self, batch: Tensor, draws: RandomDraws) -> Tensor:
-        """Train on a batch and return the number of examples, of correct predictions, and the summed loss.
+        """Train on a batch, and return three numbers: examples, correct predictions and summed loss of this process.
 
-        Without shards, all processes draw the same batch and each takes its part, so that the batches do not depend on
-        the number of hosts.
+        Without shards, all processes draw the same batch, and each process trains on its part of the batch. The
+        batches therefore do not depend on the number of hosts.
         """
         group = self._group
         part = slice(None) if group.sharded else slice(group.rank, None, group.size)
@@ -197,14 +202,14 @@ class Trainer:
 def supports_bfloat16(device: torch.device) -> bool:
     """Return whether training on a device should use bfloat16.
 
-    GPUs before compute capability 8 (V100, T4) only emulate it. On a CPU, the gradients of convolutions take two to ten
-    times as long in bfloat16.
+    GPUs with a compute capability below 8 (V100, T4) only emulate bfloat16. On a CPU, the gradients of convolutions
+    take two to ten times as long in bfloat16 as in float32.
     """
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
-    """Return AdamW for a pretrained network, or SGD with Nesterov momentum for an untrained network."""
+    """Return AdamW for a network pretrained on ImageNet, or SGD with Nesterov momentum for training from scratch."""
     if not isinstance(network, PretrainedNetwork):
         return torch.optim.SGD(
             network.parameters(),
@@ -224,7 +229,10 @@ def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimize
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-    """Return a one-cycle schedule with at least one rising step, because without any OneCycleLR divides by zero."""
+    """Return a one-cycle schedule of the learning rate.
+
+    The learning rate rises in at least one step, because OneCycleLR would otherwise divide by zero.
+    """
     rates = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=rates, total_steps=steps + 1, pct_start=max(WARM_UP, 2 / (steps + 1)), cycle_momentum=False
@@ -235,7 +243,7 @@ def shuffled_batches(examples: int, plan: BatchPlan, generator: torch.Generator)
     """Yield the indices of each batch of an epoch.
 
     A host with more examples than `plan.examples` uses a different selection in each epoch. A last batch that is too
-    small is merged into the previous one.
+    small is merged with the batch before it.
     """
     chosen = torch.randperm(examples, generator=generator)[: plan.examples]
     batches = list(chosen.split(plan.size))  # type: ignore[no-untyped-call]
@@ -245,7 +253,7 @@ def shuffled_batches(examples: int, plan: BatchPlan, generator: torch.Generator)
 
 
 def plan_batches(examples: int, settings: Settings, group: ProcessGroup) -> BatchPlan:
-    """Plan the batches of a process with `examples` training examples. All processes must call this together.
+    """Plan the batches of a process that has `examples` training examples. All processes must call this function.
 
     Raises
     ------
@@ -264,7 +272,10 @@ def plan_batches(examples: int, settings: Settings, group: ProcessGroup) -> Batc
 
 
 def _fewest(examples: int, group: ProcessGroup) -> int:
-    """Return the smallest number of examples of a process, because all processes must take the same number of steps."""
+    """Return the number of examples of the process that has the fewest.
+
+    All processes use this number of examples per epoch, because they must take the same number of steps.
+    """
     if not group.sharded:
         return examples
     count = torch.tensor(examples, device=group.device)
@@ -281,7 +292,7 @@ def _distribute(network: Network, group: ProcessGroup) -> nn.Module:
 
 @torch.inference_mode()
 def predict(network: nn.Module, split: Split, batch: int = 128) -> Tensor:
-    """Return the logits of a split, n x classes."""
+    """Return a network's logits, n x classes, for all images of a split."""
     network.eval()
     device = next(network.parameters()).device
     batches = torch.from_numpy(split.images).split(batch)  # type: ignore[no-untyped-call]
@@ -289,14 +300,19 @@ def predict(network: nn.Module, split: Split, batch: int = 128) -> Tensor:
 
 
 def split_trained(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
-    """Return the part of a network that is trained, and the logits that the other part adds, which stay constant."""
+    """Return the part of a network that is trained, and the constant logits that the untrained part adds."""
     if isinstance(network, ScratchNetwork):
         return network.residual, predict(network.patches, split, BATCH)
     return network, torch.zeros(())
 
 
 def evaluate(logits: Tensor, split: Split) -> tuple[float, float]:
-    """Return the accuracy and the cross-entropy on a split."""
+    """Return the accuracy and the cross-entropy of predictions on a split.
+
+    Parameters
+    ----------
+    logits : predictions for the images of the split, n x classes
+    """
     labels = torch.from_numpy(split.labels)
     accuracy = float((logits.argmax(1) == labels).float().mean())
     return accuracy, float(functional.cross_entropy(logits, labels))

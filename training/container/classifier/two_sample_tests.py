@@ -1,4 +1,4 @@
-"""Tests of whether two samples have the same distribution. NumPy only, because the model's container lacks SciPy."""
+"""Test whether two samples have the same distribution. The module needs no SciPy, which the model's container lacks."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,17 @@ Counts = NDArray[np.int64]
 
 PERMUTATIONS = 19_999  # the smallest p-value is 1 / 20,000
 EXCEEDANCES = 20  # the test ends after this number of permutations that are as extreme as the observation
-BATCH = 500  # permutations at once
+BATCH = 500  # permutations that are computed at once
 
 
 def population_stability_index(baseline: Counts, window: Counts) -> float:
     """Return the population stability index of two samples' counts per bin.
 
-    The index is the symmetric Kullback-Leibler divergence of the shares. Half an example is added to each bin, because
-    a share of zero has no logarithm.
+    The index is the symmetric Kullback-Leibler divergence of the shares of examples per bin. Half an example is added
+    to each bin, because a share of zero has no logarithm.
 
-    Source: Siddiqi, "Credit Risk Scorecards", 2006, which calls 0.1 a small and 0.25 a significant change.
+    Source: Siddiqi, "Credit Risk Scorecards", 2006, which calls 0.1 a small change and 0.25 a significant
+    change.
     """
     expected, actual = ((counts + 0.5) / (counts + 0.5).sum() for counts in (baseline, window))
     return float(((actual - expected) * np.log(actual / expected)).sum())
@@ -28,9 +29,10 @@ def population_stability_index(baseline: Counts, window: Counts) -> float:
 def kolmogorov_smirnov(first: Values, second: Values) -> tuple[float, float]:
     """Return the statistic of the two-sample Kolmogorov-Smirnov test and its exact two-sided p-value.
 
-    Both empirical distribution functions form a path on a grid of n x m steps. If both samples have the same
-    distribution, all paths are equally likely. The p-value is the share of paths whose statistic is at least as large
-    as the observed statistic. If the samples contain equal values, the p-value is too large rather than too small.
+    Together, the empirical distribution functions of both samples form a path on a grid of n x m steps. If both samples
+    have the same distribution, all paths are equally likely. The p-value is the share of paths whose statistic is at
+    least as large as the observed statistic. If the samples contain equal values, the
+    p-value is too large rather than too small.
 
     Source: Hodges, "The significance probability of the Smirnov two-sample test", 1958.
     """
@@ -39,11 +41,11 @@ def kolmogorov_smirnov(first: Values, second: Values) -> tuple[float, float]:
     below_first = np.searchsorted(np.sort(first), points, side="right")
     below_second = np.searchsorted(np.sort(second), points, side="right")
     distance = int(np.abs(below_first * m - below_second * n).max())  # whole numbers avoid rounding
-    steps = np.arange(n + 1)  # of the first sample; the other steps of a path belong to the second
+    steps = np.arange(n + 1)  # number of steps along the first sample; a path's other steps are along the second sample
     inside = np.zeros(n + 1)
     inside[0] = 1.0
     for length in range(1, n + m + 1):
-        # the share of the paths to each point that stay in the band, computed from the shares of its two predecessors
+        # share of the paths to each grid point that stay in the band, computed from the shares of its two predecessors
         inside[1:] = (steps[1:] * inside[:-1] + (length - steps[1:]) * inside[1:]) / length
         inside *= np.abs(steps * m - (length - steps) * n) < distance
     return distance / (n * m), float(min(max(1 - inside[n], 0), 1))
@@ -52,13 +54,15 @@ def kolmogorov_smirnov(first: Values, second: Values) -> tuple[float, float]:
 def energy_distance(first: Values, second: Values, generator: np.random.Generator) -> tuple[float, float]:
     """Return the energy distance of two samples of vectors, and the p-value of its permutation test.
 
-    Source: Székely and Rizzo, "Energy statistics: a class of statistics based on distances", 2013. After EXCEEDANCES
-    permutations that are as extreme as the observation, no more are drawn: Besag and Clifford, "Sequential Monte Carlo
-    p-values", 1991.
+    The test stops after EXCEEDANCES permutations that are at least as extreme as the observation.
+
+    Sources: Székely and Rizzo, "Energy statistics: a class of statistics based on distances", 2013; for the early stop,
+    Besag and Clifford, "Sequential Monte Carlo p-values", 1991.
 
     Parameters
     ----------
-    first, second : n x d and m x d
+    first, second : vectors of the two samples, n x d and m x d
+    generator : random number generator that draws the permutations
     """
     pooled = np.concatenate([first, second])
     distances = euclidean_distances(pooled, pooled)
@@ -77,7 +81,7 @@ def energy_distance(first: Values, second: Values, generator: np.random.Generato
 
 
 def euclidean_distances(first: Values, second: Values) -> Values:
-    """Return the distances, n x m, between the rows of n x d and m x d values."""
+    """Return the distances, n x m, between the rows of two matrices, n x d and m x d."""
     squares = (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T
     distances: Values = np.sqrt(np.maximum(squares, 0))
     return distances
@@ -92,7 +96,8 @@ def class_mix(first: Counts, second: Counts, generator: np.random.Generator) -> 
     present = pooled > 0
     first, pooled = first[present], pooled[present]
     total, size = int(pooled.sum()), int(first.sum())
-    # Given the sums, the counts of the second sample follow from those of the first.
+    # The sums are constant, so the counts of the second sample follow from the counts of the first, and `statistic`
+    # needs only the first.
     expected = pooled * (size / total)
     scale = total / (total - size) / expected
 
@@ -106,7 +111,7 @@ def class_mix(first: Counts, second: Counts, generator: np.random.Generator) -> 
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values adjusted for testing all hypotheses together, in the same order.
+    """Return the p-values in the given order, adjusted for testing all hypotheses together.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", 1979.
     """

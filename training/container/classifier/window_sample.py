@@ -1,4 +1,4 @@
-"""A sample of the images that were classified in a time window, in bounded memory."""
+"""A random sample of the images that were classified in a period, the window. The sample's memory is limited."""
 
 import heapq
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ class WindowSample:
     """A random sample of at most MAX_IMAGES different images.
 
     The images with the smallest hashes are chosen, so the sample does not depend on the order of the records. An image
-    that was sent several times counts once, because the tests are valid for independent images.
+    that was sent several times is added only once, because the drift tests are valid only for independent images.
 
     Parameters
     ----------
-    session : ONNX Runtime session of the model
+    session : ONNX Runtime session of the model that classified the images
     """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         self._size = session.get_inputs()[0].shape[1]
-        self._probabilities: dict[bytes, tuple[float, ...]] = {}  # by hash
-        self._images: dict[bytes, Image] = {}  # by hash
-        self._largest: list[tuple[int, bytes]] = []  # a heap of the negative hashes
+        self._probabilities: dict[bytes, tuple[float, ...]] = {}  # by image hash
+        self._images: dict[bytes, Image] = {}  # by image hash
+        self._largest: list[tuple[int, bytes]] = []  # heap of negative hashes; the largest hash is first
 
     def add(self, record: Record) -> None:
-        """Add a record to the sample, unless its hash is too large or its image is in the sample already."""
+        """Add a record to the sample, unless its image's hash is too large or its image is already in the sample."""
         key = image_hash(record)
         rank = -int.from_bytes(key)
         is_full = len(self._largest) == MAX_IMAGES
@@ -57,20 +57,20 @@ class WindowSample:
 
     @property
     def unreadable(self) -> int:
-        """Number of the chosen images that cannot be decoded."""
+        """Number of images in the sample that cannot be decoded."""
         return len(self._probabilities) - len(self._images)
 
     @property
     def hashes(self) -> list[bytes]:
-        """Hashes of the chosen images that can be decoded, in the order of `sample`."""
+        """Hashes of the images that can be decoded, in the order in which `sample` returns their properties."""
         return sorted(self._images)
 
     def sample(self, classes: int) -> Sample:
-        """Return the properties of the chosen images.
+        """Return the properties of the images in the sample.
 
         Parameters
         ----------
-        classes : number of classes
+        classes : number of classes of the model
         """
         probabilities = [self._probabilities[each] for each in sorted(self._probabilities)]
         predicted = np.array([each.index(max(each)) for each in probabilities], dtype=np.int64)
@@ -93,5 +93,5 @@ class WindowSample:
 
 
 def image_hash(record: Record) -> bytes:
-    """Return a hash of a record's image, or of its ID if only responses are captured."""
+    """Return a hash of a record's image, or a hash of the record's ID if the endpoint captured only the response."""
     return sha256(record.id.encode("utf-8", "surrogatepass") if record.image is None else record.image).digest()
