@@ -13,12 +13,12 @@ import pytest
 from ..waiting import eventually
 from .functions import make_function, unique
 
-# This function sends each message's body and receive count to the queue SEEN. It raises an error if a body is `fail`,
-# and reports the messages whose body is `bad` as failed.
+# This function sends the beginning of each message's body, and the message's receive count, to the queue SEEN. It raises
+# an error if a body is `fail`, and reports the messages whose body is `bad` as failed.
 HANDLER = """import boto3, json, os
 sqs = boto3.client("sqs")
 def main(event, context):
-    batch = [[r["body"], r["attributes"]["ApproximateReceiveCount"]] for r in event["Records"]]
+    batch = [[r["body"][:100], r["attributes"]["ApproximateReceiveCount"]] for r in event["Records"]]
     sqs.send_message(QueueUrl=os.environ["SEEN"], MessageBody=json.dumps(batch))
     if any(r["body"] == "fail" for r in event["Records"]):
         raise ValueError
@@ -107,3 +107,15 @@ def test_batches_respect_the_batch_size_and_the_filter(
     assert seen == [[[bodies[0], "1"]]] * 2
     assert eventually(mapped.is_empty)
     assert mapped.take(mapped.seen) is None
+
+
+def test_batch_of_large_messages_does_not_exceed_the_limit_of_an_event(source: Callable[..., Source]) -> None:
+    # GIVEN ten messages of a million bytes, of which six fit into an event
+    body = "é" * 500_000
+    # WHEN
+    mapped = source(bodies=(body,) * 10, BatchSize=10)
+    # THEN the function gets all of them in batches that fit
+    assert eventually(mapped.is_empty, seconds=30)
+    sizes = [len(json.loads(seen)) for seen in iter(lambda: mapped.take(mapped.seen), None)]
+    assert sum(sizes) == 10
+    assert max(sizes) <= 6

@@ -17,6 +17,7 @@ from moto.awslambda.exceptions import GenericResourcNotFound
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 from moto.events.models import EventPattern
+from moto.sqs.constants import MAXIMUM_MESSAGE_LENGTH
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
@@ -95,25 +96,37 @@ class Poller:
                 threading.Thread(target=self._process, args=(messages,), daemon=True).start()
 
     def _receive_batch(self) -> list[Any]:
-        """Receive messages until the batch is full or the batching window has passed."""
-        window = self._mapping.max_batch_window or 0
+        """Receive messages until the batch is full, or the batching window has passed and the queue is empty."""
         with self._slots:  # do not receive a message until a thread can process it
-            messages = self._receive(self._mapping.batch_size)
-        deadline = time.monotonic() + window
-        while messages and len(messages) < self._mapping.batch_size and time.monotonic() < deadline:
-            if sum(len(message.body) for message in messages) > MAX_BATCH_BYTES:
+            messages = self._receive(self._free([]), RECEIVE_SECONDS)
+        deadline = time.monotonic() + (self._mapping.max_batch_window or 0)
+        while messages and (count := self._free(messages)):
+            is_window_open = time.monotonic() < deadline
+            found = self._receive(count, RECEIVE_SECONDS if is_window_open else 0)
+            if not (found or is_window_open):
                 break
-            messages += self._receive(self._mapping.batch_size - len(messages))
+            messages += found
         return messages
 
-    def _receive(self, count: int) -> list[Any]:
-        """Receive at most `count` messages, but not more than SQS's limit of ten."""
+    def _free(self, messages: list[Any]) -> int:
+        """Return the number of messages of any size that a batch can still receive."""
+        free_bytes = MAX_BATCH_BYTES - sum(len(message.body.encode()) for message in messages)
+        return min(int(self._mapping.batch_size) - len(messages), free_bytes // MAXIMUM_MESSAGE_LENGTH)
+
+    def _receive(self, count: int, wait: int) -> list[Any]:
+        """Receive at most `count` messages, but not more than SQS's limit of ten.
+
+        Parameters
+        ----------
+        wait
+            Longest wait for the first message in seconds.
+        """
         queue = _queue(self._mapping)
         if queue is None:
             return []
         backend, timeout = _sqs(self._mapping), int(queue.visibility_timeout)
         try:
-            return list(backend.receive_message(queue.name, min(count, 10), RECEIVE_SECONDS, timeout, ["All"]))
+            return list(backend.receive_message(queue.name, min(count, 10), wait, timeout, ["All"]))
         except QueueDoesNotExist:  # the queue was deleted in the meantime
             return []
 

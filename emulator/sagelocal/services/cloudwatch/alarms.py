@@ -36,7 +36,7 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: lambda a, b: a / b if b else 0.0,
 }
 STATISTICS = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
-PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d+)?)")
+PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100(?:\.0+)?)", re.ASCII)
 COMPARISONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,

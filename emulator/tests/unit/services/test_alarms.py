@@ -160,6 +160,12 @@ def test_percentile_is_one_of_the_values(name: str, expected: float) -> None:
     assert statistic([datum(3), datum(1)], name) == expected
 
 
+@pytest.mark.parametrize("name", ["p101", "p999", "p100.5", "p-1", "tm99"])
+def test_statistic_that_is_no_percentile_is_refused(name: str) -> None:
+    with pytest.raises(UnsupportedAlarmError, match=f"unsupported statistic: {name}"):
+        statistic([datum(3), datum(1)], name)
+
+
 @pytest.mark.parametrize("expression", ["SEARCH('a', 'b')", "a ** 2", "b", "a +"])
 def test_unsupported_metric_math_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedAlarmError, match="unsupported metric math"):
