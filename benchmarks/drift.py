@@ -36,7 +36,7 @@ from staging.source import resolve
 from staging.synthetic.scene import draw_vehicle
 from staging.transform import transform
 from training.container.classifier.baseline import Sample, read_baseline
-from training.container.classifier.drift import MIN_IMAGES, compare, moved_groups
+from training.container.classifier.drift import MIN_IMAGES, compare, drifted_groups
 from training.container.classifier.image_statistics import NAMES, image_statistics
 from training.container.classifier.onnx_session import open_session
 
@@ -153,7 +153,7 @@ def require_images(available: int, size: int) -> None:
 
 def examine(baseline: Sample, window: Sample) -> dict[str, bool]:
     """Return for each group of properties whether the tests report drift."""
-    return moved_groups(compare(baseline, window))
+    return drifted_groups(compare(baseline, window))
 
 
 def _arguments() -> argparse.Namespace:

@@ -35,7 +35,7 @@ class Change(TypedDict):
     kind : kind of the statistical test
     adjusted : p-value after the correction for testing all properties together
     stability_index : population stability index; None for the embedding
-    moved : whether the property has drifted
+    has_drifted : whether the property has drifted
     """
 
     group: str
@@ -45,7 +45,7 @@ class Change(TypedDict):
     p_value: float
     adjusted: float
     stability_index: float | None
-    moved: bool
+    has_drifted: bool
 
 
 class Histogram(TypedDict):
@@ -159,7 +159,7 @@ def summary(drift: Drift, environment: str) -> Iterator[str]:
         yield f"{'property':<18}{'group':<18}{'stability index':>16}{'p (corrected)':>16}"
     for change in found["changes"]:
         index = "" if change["stability_index"] is None else f"{change['stability_index']:.2f}"
-        mark = "  drifted" if change["moved"] else ""
+        mark = "  drifted" if change["has_drifted"] else ""
         yield f"{change['name']:<18}{change['group']:<18}{index:>16}{max(change['adjusted'], SMALLEST_P):>16.2g}{mark}"
     for count, what in ((found["malformed"], "malformed lines"), (found["unreadable"], "images that cannot be read")):
         if count:

@@ -22,7 +22,7 @@ def distributions(theme: Theme, found: Figures) -> Figure:
     """Draw each statistic, the predicted classes and the embedding; the titles say which properties have drifted."""
     from matplotlib.figure import Figure
 
-    drifted = {change["name"] for change in found["changes"] if change["moved"]}
+    drifted = {change["name"] for change in found["changes"] if change["has_drifted"]}
     names = [
         *found["histograms"],
         "predicted class",

@@ -50,9 +50,11 @@ def outcome(found: Figures) -> str:
     return found["outcome"].replace("_", " ")
 
 
-def moved_properties(found: Figures) -> Sequence[str]:
+def drifted_properties(found: Figures) -> Sequence[str]:
     """Return the names of the properties that have drifted, most significant first."""
-    drifted = sorted((change for change in found["changes"] if change["moved"]), key=lambda change: change["adjusted"])
+    drifted = sorted(
+        (change for change in found["changes"] if change["has_drifted"]), key=lambda change: change["adjusted"]
+    )
     return list(dict.fromkeys(figures.display_name(change["name"]) for change in drifted))
 
 
@@ -63,7 +65,7 @@ def describe(found: Figures) -> str:
         f"{figures.display_name(name)} {before}, then {after}"
         for name, before, after in zip(found["classes"], *predicted, strict=False)
     )
-    drifted = ", ".join(moved_properties(found)) or "none"
+    drifted = ", ".join(drifted_properties(found)) or "none"
     return (
         f"Distributions in the baseline and in the time range. Drifted: {drifted}. Predictions of each class: {counts}"
     )

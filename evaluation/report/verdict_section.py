@@ -6,7 +6,7 @@ from dataclasses import replace
 from evaluation.execution_metrics import IMAGE_ERRORS
 from evaluation.executions import BELOW_THRESHOLD, outcome
 from evaluation.live.evaluation import MAX_SHARE_NOT_COVERED
-from evaluation.report.drift_section import DECIDED, latest_result, moved_properties
+from evaluation.report.drift_section import DECIDED, drifted_properties, latest_result
 from evaluation.report.results import Results
 from evaluation.report.verdict import (
     Accuracy,
@@ -127,7 +127,7 @@ def drift(results: Results) -> Check:
     reviewed = results.live and results.live["reviewed"]
     is_same_time = reviewed and reviewed["start"] < latest["end"] and reviewed["end"] >= latest["start"]
     is_confirmed = bool(is_same_time) and live_accuracy(results).status is Status.PASSED
-    return check_drift(moved_properties(latest["figures"]), is_confirmed=is_confirmed, missing="")
+    return check_drift(drifted_properties(latest["figures"]), is_confirmed=is_confirmed, missing="")
 
 
 def failures(results: Results) -> Check:

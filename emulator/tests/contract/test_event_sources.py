@@ -13,8 +13,8 @@ import pytest
 from ..waiting import eventually
 from .functions import make_function, unique
 
-# This function sends the beginning of each message's body, and the message's receive count, to the queue SEEN. It raises
-# an error if a body is `fail`, and reports the messages whose body is `bad` as failed.
+# This function sends the beginning of each message's body, and the message's receive count, to the queue SEEN. It
+# raises an error if a body is `fail`, and reports the messages whose body is `bad` as failed.
 HANDLER = """import boto3, json, os
 sqs = boto3.client("sqs")
 def main(event, context):

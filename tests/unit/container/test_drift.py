@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from training.container.classifier.baseline import STATISTICS, Sample, describe, read_baseline, write_baseline
-from training.container.classifier.drift import GROUPS, compare, histogram, moved_groups, unusual_images
+from training.container.classifier.drift import GROUPS, compare, drifted_groups, histogram, unusual_images
 
 
 def make_sample(images: int, seed: int, *, first_class: float = 0.5) -> Sample:
@@ -32,7 +32,7 @@ BASELINE = make_sample(100, 0)
 
 
 def test_unchanged_window_has_not_drifted() -> None:
-    assert moved_groups(compare(BASELINE, make_sample(200, 1))) == dict.fromkeys(GROUPS, False)
+    assert drifted_groups(compare(BASELINE, make_sample(200, 1))) == dict.fromkeys(GROUPS, False)
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_only_the_shifted_statistic_and_its_group_have_drifted(name: str, group:
     changes = compare(BASELINE, window)
 
     # THEN
-    assert [change.name for change in changes if change.moved] == [name]
-    assert [each for each, has_drifted in moved_groups(changes).items() if has_drifted] == [group]
+    assert [change.name for change in changes if change.has_drifted] == [name]
+    assert [each for each, has_drifted in drifted_groups(changes).items() if has_drifted] == [group]
 
 
 def test_changed_class_mix_is_drift_of_the_predicted_class() -> None:
     changes = compare(BASELINE, make_sample(200, 1, first_class=0.9))
 
-    assert [change.name for change in changes if change.moved] == ["predicted class"]
+    assert [change.name for change in changes if change.has_drifted] == ["predicted class"]
 
 
 def test_shifted_embedding_is_drift_of_the_embedding() -> None:
@@ -64,7 +64,7 @@ def test_shifted_embedding_is_drift_of_the_embedding() -> None:
     window.embeddings.__iadd__([0, 2, 0, 0])
 
     # WHEN / THEN
-    assert [change.name for change in compare(BASELINE, window) if change.moved] == ["embedding"]
+    assert [change.name for change in compare(BASELINE, window) if change.has_drifted] == ["embedding"]
 
 
 def test_significant_but_small_change_is_not_drift() -> None:
@@ -79,7 +79,7 @@ def test_significant_but_small_change_is_not_drift() -> None:
     assert change.adjusted < 0.001
     assert change.stability_index is not None
     assert change.stability_index < 0.1
-    assert not change.moved
+    assert not change.has_drifted
 
 
 def test_only_confidence_and_classes_are_tested_if_no_image_can_be_read() -> None:
@@ -88,7 +88,7 @@ def test_only_confidence_and_classes_are_tested_if_no_image_can_be_read() -> Non
     responses = Sample({"confidence": window.statistics["confidence"]}, window.predicted, np.empty((0, 1)))
 
     # WHEN / THEN
-    assert list(moved_groups(compare(BASELINE, responses))) == ["confidence", "classes"]
+    assert list(drifted_groups(compare(BASELINE, responses))) == ["confidence", "classes"]
 
 
 def test_only_confidence_and_classes_are_tested_if_99_images_can_be_read() -> None:
@@ -100,7 +100,7 @@ def test_only_confidence_and_classes_are_tested_if_99_images_can_be_read() -> No
     changes = compare(BASELINE, Sample(few, window.predicted, window.embeddings[:99]))
 
     # THEN
-    assert moved_groups(changes) == {"confidence": False, "classes": False}
+    assert drifted_groups(changes) == {"confidence": False, "classes": False}
 
 
 def test_constant_statistic_has_not_drifted() -> None:
@@ -111,7 +111,7 @@ def test_constant_statistic_has_not_drifted() -> None:
     window.statistics["confidence"][:] = 1.0
 
     # WHEN / THEN
-    assert moved_groups(compare(baseline, window))["confidence"] is False
+    assert drifted_groups(compare(baseline, window))["confidence"] is False
 
 
 def test_rounding_in_the_baseline_file_is_not_drift(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_rounding_in_the_baseline_file_is_not_drift(tmp_path: Path) -> None:
     changes = compare(read_baseline(tmp_path / "baseline.json", classes=2), describe_grey_images(1))
 
     # THEN
-    assert [change.name for change in changes if change.moved] == []
+    assert [change.name for change in changes if change.has_drifted] == []
 
 
 def test_comparing_the_same_window_twice_gives_the_same_result() -> None:

@@ -182,7 +182,7 @@ def test_dark_window_is_reported_with_its_most_unusual_images(fakes: Fakes) -> N
     # THEN the metrics and the result contain the changes
     assert figures["outcome"] == "drift"
     assert fakes.drift_by_group() == {"confidence": 0, "classes": 0, "image_statistics": 1, "embedding": 1}
-    drifted = {change["name"] for change in figures["changes"] if change["moved"]}
+    drifted = {change["name"] for change in figures["changes"] if change["has_drifted"]}
     assert {"brightness", "embedding"} <= drifted
     assert sum(figures["histograms"]["brightness"]["window"]) == 120
     # AND the most unusual images have review entries

@@ -44,7 +44,7 @@ def make_figures(**changes: Any) -> dict[str, Any]:
                 "name": "brightness",
                 "adjusted": 1e-5,
                 "stability_index": 2.5,
-                "moved": True,
+                "has_drifted": True,
             },
             {
                 **change,
@@ -52,7 +52,7 @@ def make_figures(**changes: Any) -> dict[str, Any]:
                 "name": "embedding",
                 "adjusted": 0.4,
                 "stability_index": None,
-                "moved": False,
+                "has_drifted": False,
             },
         ],
         "predicted": counts,

@@ -69,11 +69,11 @@ class Change(Measurement):
     Attributes
     ----------
     adjusted : p-value after Holm's correction
-    moved : whether the property has drifted
+    has_drifted : whether the property has drifted
     """
 
     adjusted: float
-    moved: bool
+    has_drifted: bool
 
 
 def compare(baseline: Sample, window: Sample) -> list[Change]:
@@ -84,7 +84,7 @@ def compare(baseline: Sample, window: Sample) -> list[Change]:
     measured = list(_measure(baseline, window))
     adjusted = holm([each.p_value for each in measured])
     return [
-        Change(**vars(each), adjusted=value, moved=value < FAMILY_WISE_LEVEL and _matters(each))
+        Change(**vars(each), adjusted=value, has_drifted=value < FAMILY_WISE_LEVEL and _matters(each))
         for each, value in zip(measured, adjusted, strict=True)
     ]
 
@@ -117,10 +117,10 @@ def _decile_counts(baseline: NDArray[np.float64], values: NDArray[np.float64]) -
     return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
 
 
-def moved_groups(results: list[Change]) -> dict[str, bool]:
+def drifted_groups(results: list[Change]) -> dict[str, bool]:
     """Return for each tested group whether it has drifted."""
     return {
-        group: any(each.moved for each in results if each.group == group)
+        group: any(each.has_drifted for each in results if each.group == group)
         for group in GROUPS
         if any(each.group == group for each in results)
     }

@@ -31,8 +31,8 @@ from .drift import (
     NEIGHBOURS,
     Change,
     compare,
+    drifted_groups,
     histogram,
-    moved_groups,
     unusual_images,
 )
 from .onnx_session import open_session
@@ -270,7 +270,7 @@ def compare_window(baseline: Sample, window: Sample, captures: Captures, unreada
         )
         return conclusion("too_few_images", reason, **counts)
     changes = compare(baseline, window)
-    drifted = [each for each in changes if each.moved]
+    drifted = [each for each in changes if each.has_drifted]
     reason = "; ".join(describe(each, baseline, window) for each in drifted) or "nothing has drifted"
     if len(window.embeddings) < MIN_IMAGES:
         reason += (
@@ -280,7 +280,7 @@ def compare_window(baseline: Sample, window: Sample, captures: Captures, unreada
         "drift" if drifted else "no_drift",
         f"{window.images} images against {baseline.images} of the baseline: {reason}",
         **counts,
-        groups=moved_groups(changes),
+        groups=drifted_groups(changes),
         changes=[asdict(each) for each in changes],
         predicted={"baseline": baseline.predicted.tolist(), "window": window.predicted.tolist()},
         histograms={

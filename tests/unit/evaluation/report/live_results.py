@@ -125,13 +125,13 @@ def make_entry(kind: Kind, model: str | None, day: int = 1, **figures: Any) -> E
     }
 
 
-def make_change(name: str, adjusted: float, *, moved: bool, index: float | None = 0.3) -> dict[str, Any]:
+def make_change(name: str, adjusted: float, *, has_drifted: bool, index: float | None = 0.3) -> dict[str, Any]:
     """Return the drift test of one property.
 
     Parameters
     ----------
     adjusted : p-value after the correction for multiple tests
-    moved : whether the property has drifted
+    has_drifted : whether the property has drifted
     index : population stability index
     """
     return {
@@ -142,7 +142,7 @@ def make_change(name: str, adjusted: float, *, moved: bool, index: float | None 
         "p_value": adjusted / 10,
         "stability_index": index,
         "adjusted": adjusted,
-        "moved": moved,
+        "has_drifted": has_drifted,
     }
 
 
@@ -157,9 +157,9 @@ DRIFT: dict[str, Any] = {
     "baseline_images": 100,
     "groups": {"confidence": False, "image_statistics": True},
     "changes": [
-        make_change("embedding", 0.5, moved=False, index=None),
-        make_change("sharpness", 1e-4, moved=True),
-        make_change("brightness", 1e-9, moved=True),
+        make_change("embedding", 0.5, has_drifted=False, index=None),
+        make_change("sharpness", 1e-4, has_drifted=True),
+        make_change("brightness", 1e-9, has_drifted=True),
     ],
     "predicted": {"baseline": [50, 50], "window": [180, 20]},
     "histograms": {"brightness": HISTOGRAM, "sharpness": HISTOGRAM},

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.report.drift_section import drift, latest_result, moved_properties
+from evaluation.report.drift_section import drift, drifted_properties, latest_result
 from evaluation.report.results import Results
 from evaluation.report.verdict import Status
 from evaluation.report.verdict_section import drift as check
@@ -55,7 +55,7 @@ def test_section_about_too_few_images_has_no_figures() -> None:
 
 
 def test_properties_that_drifted_are_listed_in_order_of_significance() -> None:
-    assert moved_properties(make_drift(DRIFT)["results"][0]["figures"]) == ["brightness", "sharpness"]
+    assert drifted_properties(make_drift(DRIFT)["results"][0]["figures"]) == ["brightness", "sharpness"]
 
 
 @pytest.mark.parametrize(
