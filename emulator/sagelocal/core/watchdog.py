@@ -1,4 +1,4 @@
-"""End the child processes of an emulator that was killed, and delete its scratch directory.
+"""End the child processes of an emulator, and delete its scratch directory, when the emulator ends.
 
 An emulator that receives SIGKILL cannot clean up itself. The watchdog is a separate process that reads from a pipe. The
 operating system closes the pipe when the emulator ends for any reason, and the watchdog then cleans up.

@@ -97,6 +97,11 @@ class ExecutionEnvironment:
         threading.Thread(target=self._watch, daemon=True).start()
 
     @property
+    def pid(self) -> int:
+        """Process id of the environment's process, which leads a session."""
+        return self._process.pid
+
+    @property
     def usable(self) -> bool:
         """Whether the environment can run another invocation."""
         return not self.retired and self._process.poll() is None and self._api.init_error is None

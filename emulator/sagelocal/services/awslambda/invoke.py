@@ -35,7 +35,7 @@ INVOKE_PARAMETERS = ("function_name", "qualifier", "body", "headers", "response_
 
 def install(emulator: Emulator) -> None:
     """Run functions in child processes, which end when the function is updated or deleted."""
-    pool = Pool(emulator.directory / "lambda", emulator.child_environment, emulator.backlog)
+    pool = Pool(emulator.directory / "lambda", emulator.child_environment, emulator.backlog, emulator.watch)
     emulator.on_stop(pool.close)
     invoker = Invoker(pool, Events(emulator))
     replace(models.LambdaBackend, "invoke", invoker.by_name(), parameters=INVOKE_PARAMETERS)

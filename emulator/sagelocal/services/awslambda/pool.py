@@ -39,10 +39,19 @@ class Pool:
         Environment variables that direct AWS SDKs to the emulator.
     backlog
         Counter of the invocations that wait for an environment.
+    watch
+        Function that registers a child process, by process id. A registered process is killed when the emulator ends.
     """
 
-    def __init__(self, directory: Path, aws: dict[str, str], backlog: Backlog) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        aws: dict[str, str],
+        backlog: Backlog,
+        watch: Callable[[int], None] = lambda pid: None,
+    ) -> None:
         self._backlog = backlog
+        self._watch = watch
         self._aws = aws
         self._scratch = directory / "environments"
         self._scratch.mkdir(parents=True)
@@ -194,6 +203,7 @@ class Pool:
         with self._lock:
             self._all.add(environment)
             environment.retired = self._closed.is_set()
+        self._watch(environment.pid)
         return environment
 
     def _give_back(self, environment: ExecutionEnvironment) -> None:

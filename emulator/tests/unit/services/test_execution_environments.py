@@ -164,3 +164,16 @@ def test_functions_run_without_the_c_extension_of_awslambdaric(tmp_path: Path, m
         assert json.loads(failed.payload)["errorType"] == "ValueError"
     finally:
         pool.close()
+
+
+def test_process_of_an_environment_is_registered_with_the_watchdog(tmp_path: Path) -> None:
+    # GIVEN
+    registered: list[int] = []
+    pool = Pool(tmp_path / "lambda", {}, Backlog(), watch=registered.append)
+
+    # WHEN
+    pid = run(pool, make_function())
+
+    # THEN
+    assert registered == [pid]
+    pool.close()
