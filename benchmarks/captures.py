@@ -1,4 +1,4 @@
-"""Measure how fast and in how much memory captured records are read, for a number of records and ten times as many.
+"""Measure the time and the peak memory in which captured records are read and aggregated, for N and for 10 N records.
 
 An S3 client in this process generates the records, so the results contain no network time.
 """
@@ -27,10 +27,10 @@ from evaluation.capture_table import ALL_TIME, Captures
 from evaluation.monitoring import monitor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-RECORDS_PER_FILE = 8  # the largest number in the capture files from AWS that the project has
+RECORDS_PER_FILE = 8  # the largest number of records in a file among a few that SageMaker wrote on AWS
 RECORDS_PER_SECOND = 10  # arrival rate of the simulated requests
 FOLDER = "capture/v1/cars/AllTraffic/"
-# a template, because json.dumps would take longer than the code that reads the records
+# a template, because json.dumps takes more time, and this time is part of the result
 LINE = (
     b'{"captureData":{"endpointInput":{"observedContentType":"image/png","mode":"INPUT","data":"%b","encoding":"BASE64"},'
     b'"endpointOutput":{"observedContentType":"application/json","mode":"OUTPUT","data":"[%f, %f]","encoding":"JSON"}},'
@@ -40,7 +40,12 @@ LOCATION = CaptureLocation("s3://b/capture", "v1", "cars", "cars-1", is_complete
 
 
 class GeneratedS3:
-    """A substitute for an S3 client. It generates capture files with `count` records in total when they are read."""
+    """A substitute for an S3 client. It generates capture files when they are read.
+
+    Parameters
+    ----------
+    count : number of records in all files, which is rounded up to whole files
+    """
 
     def __init__(self, count: int) -> None:
         self._files = -(-count // RECORDS_PER_FILE)
@@ -94,8 +99,8 @@ def measure(count: int) -> str:
     captures.read_new_files(LOCATION.uri, "cars", classes=2, s3=GeneratedS3(count))
     monitor(captures, LOCATION, other_records=0, threshold=0.93, classes=("bicycle", "motorcycle"), known={})
     seconds = time.perf_counter() - started
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"{len(captures):>12}{seconds:>10.1f}{len(captures) / seconds:>12.0f}{megabytes:>10.0f}"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return f"{len(captures):>12}{seconds:>10.1f}{len(captures) / seconds:>12.0f}{peak:>10.0f}"
 
 
 def main() -> None:
@@ -107,7 +112,7 @@ def main() -> None:
     if arguments.one:
         print(measure(arguments.records))
         return
-    print(f"{'records':>12}{'seconds':>10}{'records/s':>12}{'peak MB':>10}", flush=True)
+    print(f"{'records':>12}{'seconds':>10}{'records/s':>12}{'peak MiB':>10}", flush=True)
     for count in (arguments.records, 10 * arguments.records):
         command = [sys.executable, "-m", "benchmarks.captures", "--one", str(count)]
         subprocess.run(command, check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})

@@ -107,7 +107,7 @@ def driver() -> str:
 
 @pytest.fixture(scope="session")
 def empty_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A second environment `local` in a separate empty account, with a log of the provider's requests."""
+    """A second environment `local` in a separate account, which the tests of `make deploy` apply."""
     with new_deployment("local", tmp_path_factory.mktemp("empty")) as deployment:
         yield deployment
 

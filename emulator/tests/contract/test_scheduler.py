@@ -144,7 +144,7 @@ def test_failed_target_is_retried(emulator: Any, make_schedule: MakeSchedule) ->
     assert eventually(lambda: bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]])
 
 
-def test_invocation_that_fails_after_its_last_retry_is_sent_to_the_dead_letter_queue(
+def test_input_is_sent_to_the_dead_letter_queue_if_the_invocation_fails_and_no_retry_is_left(
     emulator: Any, make_schedule: MakeSchedule
 ) -> None:
     # GIVEN

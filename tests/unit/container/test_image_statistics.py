@@ -21,7 +21,7 @@ def test_grey_image_has_neither_contrast_nor_colour() -> None:
     assert values["sharpness"] == pytest.approx(-4)
 
 
-def test_half_the_pixel_values_give_half_the_brightness() -> None:
+def test_image_with_halved_pixel_values_has_half_the_brightness() -> None:
     assert image_statistics(draw_noise() // 2)["brightness"] == pytest.approx(
         image_statistics(draw_noise())["brightness"] / 2, abs=0.01
     )

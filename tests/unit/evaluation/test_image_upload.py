@@ -38,7 +38,7 @@ def write_large_png(path: Path) -> None:
         pytest.param(lambda path: path.write_bytes(b"x" * (MAX_BYTES + 1)), "5,242,880 bytes", id="too many bytes"),
     ],
 )
-def test_error_names_a_file_that_the_model_would_reject(
+def test_error_names_a_file_that_cannot_be_classified(
     tmp_path: Path, create: Callable[[Path], Any], reason: str
 ) -> None:
     # GIVEN
@@ -57,7 +57,7 @@ def test_a_path_with_a_null_character_is_an_error() -> None:
         read_image_file(Path("photo\0.jpg"))
 
 
-def test_each_upload_has_a_new_key_that_ends_with_the_file_name() -> None:
+def test_each_upload_has_a_new_key_that_ends_with_the_file_name_in_valid_utf_8() -> None:
     # GIVEN
     objects: dict[str, bytes] = {}
 

@@ -1,4 +1,4 @@
-"""Factories of the results of all commands, from which tests render the report."""
+"""Factories of the results that the report shows."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def monitored(other_records: int = 0) -> Monitoring:
 
 
 def write_results(directory: Path, **changes: Any) -> Path:
-    """Write the result files of all commands, and return `directory`; `changes` replace fields of `run.json`."""
+    """Write all result files that the report reads, and return `directory`; `changes` replace fields of `run.json`."""
     run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])], **changes)
     write_json(directory / "run.json", run)
     write_json(directory / "evaluation.json", evaluate(run, {"test/a.png": 0, "test/b.png": 1}))
@@ -52,7 +52,7 @@ def results_of(directory: Path, **known: Any) -> Results:
 
     Parameters
     ----------
-    known : results that are not in files, such as the settings and the history
+    known : fields of `Results` that are not read from files, such as `minimum_accuracy` and `history`
     """
     reader = Reader()
     reader.read_files(directory)
@@ -60,7 +60,7 @@ def results_of(directory: Path, **known: Any) -> Results:
 
 
 def all_results(directory: Path) -> Results:
-    """Write the result files of all commands, and return results for every section of the report."""
+    """Write all result files that the report reads, and return results for every section of the report."""
     return results_of(
         write_results(directory),
         start="2026-02-22T13:00:00+00:00",

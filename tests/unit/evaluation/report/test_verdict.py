@@ -31,9 +31,9 @@ def accuracy_check(accuracy: Accuracy | None, name: str = TEST) -> Check:
         pytest.param(check_gate(True, "meets the minimum"), Status.PASSED, id="gate passed"),
         pytest.param(check_gate(False, "below the minimum"), Status.FAILED, id="gate failed"),
         pytest.param(check_gate(None, "no model was trained here"), Status.UNKNOWN, id="gate not known"),
-        pytest.param(accuracy_check(GOOD), Status.PASSED, id="accuracy above the minimum"),
-        pytest.param(accuracy_check(BAD), Status.FAILED, id="accuracy below the minimum"),
-        pytest.param(accuracy_check(FEW), Status.UNKNOWN, id="the interval contains the minimum"),
+        pytest.param(accuracy_check(GOOD), Status.PASSED, id="interval above the minimum"),
+        pytest.param(accuracy_check(BAD), Status.FAILED, id="interval below the minimum"),
+        pytest.param(accuracy_check(FEW), Status.UNKNOWN, id="interval contains the minimum"),
         pytest.param(check_accuracy(TEST, "live", GOOD, None, ""), Status.UNKNOWN, id="no minimum"),
         pytest.param(accuracy_check(None), Status.UNKNOWN, id="no accuracy"),
         pytest.param(accuracy_check(Accuracy(None, None, 0)), Status.UNKNOWN, id="no labelled images"),
@@ -52,7 +52,7 @@ def accuracy_check(accuracy: Accuracy | None, name: str = TEST) -> Check:
         pytest.param(check_low_confidence(0, 0), Status.UNKNOWN, id="no images"),
     ],
 )
-def test_a_check_passes_fails_or_is_unknown_by_comparison_with_its_limit(check: Check, status: Status) -> None:
+def test_check_has_the_status_that_its_rule_gives(check: Check, status: Status) -> None:
     assert check.status is status
 
 
@@ -61,7 +61,7 @@ def test_finding_contains_the_accuracy_even_if_the_minimum_is_not_known() -> Non
     assert finding.startswith("the accuracy on the test images is 95.0% (91.0% to 97.0%, 200 images), but the minimum")
 
 
-def test_model_is_fit_for_use_if_no_check_fails_and_one_accuracy_reaches_the_minimum() -> None:
+def test_model_is_fit_for_use_if_no_check_fails_and_one_accuracy_check_passes() -> None:
     # GIVEN
     checks = [check_gate(None, "no model was trained here"), accuracy_check(GOOD), accuracy_check(None, LIVE)]
 

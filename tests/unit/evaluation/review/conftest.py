@@ -83,7 +83,7 @@ def serve(s3: FakeS3) -> Iterator[Serve]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    """A running server that tests share which store no answers."""
+    """A running server, shared by the tests that store no answers."""
     running = start(make_bucket())
     yield running
     running.stop()

@@ -14,7 +14,7 @@ from tests.unit.evaluation.review.fakes import FakeS3, add_photograph, add_selec
 from training.container.classifier.captured_records import object_name
 
 
-def test_image_that_was_selected_and_copied_by_the_state_machine_is_listed_once() -> None:
+def test_image_with_entries_of_make_select_and_of_the_state_machine_is_listed_once() -> None:
     # GIVEN
     s3 = FakeS3()
     both, other = add_selected(s3, photograph_id("1.jpg", "a")), add_selected(s3, "5c0e")
@@ -128,14 +128,14 @@ def test_any_id_becomes_a_valid_object_name(record_id: str) -> None:
     assert name.isascii()
 
 
-def test_object_name_of_an_image_in_a_batch_request_stays_readable() -> None:
+def test_object_name_of_one_of_several_images_in_a_request_stays_readable() -> None:
     # WHEN / THEN
     assert object_name("5c0e/12") == "5c0e.12"
 
 
 @pytest.mark.parametrize(("one", "other"), [("a/1", "a-1"), ("a/1", "a.1"), ("a", "a.json")])
 def test_objects_of_different_ids_have_different_keys(one: str, other: str) -> None:
-    # WHEN the object names of two IDs are used for the image and for the entry
+    # WHEN each ID has an image, and an entry with the suffix `.json`
     names = object_name(one), object_name(other)
 
     # THEN the four keys are different
