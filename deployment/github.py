@@ -1,4 +1,7 @@
-"""Post the results of `make plan`, `make cost` and `make drift` on GitHub, with GitHub's command-line tool `gh`."""
+"""Post the results of `make plan`, `make cost` and `make drift` on GitHub.
+
+Comments and issues are written with GitHub's command-line tool `gh`, the summary of a workflow run with a file.
+"""
 
 import json
 import os
@@ -15,15 +18,15 @@ from deployment.provisioning import DRIFT_FILE
 # Make targets, and the file with the result of each target
 PLAN_FILES = {"plan": "terraform-plan.log", "cost": COST_FILE}
 DRIFT_FILES = {"drift": DRIFT_FILE}
-# Maximum number of characters that are reported of each file, below GitHub's limits: comments and issues have at most
-# 65,536 characters, and summaries 1 MiB
+# Maximum number of characters that are reported, below GitHub's limits: comments and issues have at most 65,536
+# characters, and summaries 1 MiB
 COMMENT_LENGTH, SUMMARY_LENGTH = 60_000, 900_000
 
 
 def comment_on_pull_request(environment: str, directory: Path) -> str:
     """Write the plan and its cost to a comment on the pull request PULL_REQUEST, and return the comment's URL.
 
-    A later call replaces the comment.
+    The last comment of the same GitHub user on the pull request is replaced, if there is one.
     """
     text = report(environment, directory, PLAN_FILES, COMMENT_LENGTH)
     number = read_variable("PULL_REQUEST", "the number of the pull request, such as 12")
@@ -91,7 +94,7 @@ def report(environment: str, directory: Path, files: Mapping[str, str], length: 
     ----------
     directory : directory of the files
     files : names of the files, by the make target that writes the file
-    length : maximum number of characters that are returned of each file
+    length : maximum number of characters of all files, which is divided equally among the files
 
     Raises
     ------
@@ -100,16 +103,20 @@ def report(environment: str, directory: Path, files: Mapping[str, str], length: 
     """
     paths = {target: directory / name for target, name in files.items()}
     if not any(path.is_file() for path in paths.values()):
-        raise OperatorError(f"nothing to report: run `make {next(iter(files))} ENV={environment}` first")
-    return "\n".join(section(environment, target, path, length) for target, path in paths.items())
+        target, path = next(iter(paths.items()))
+        raise OperatorError(
+            f"nothing to report, because {path} does not exist: `make {target} ENV={environment}` writes it, unless "
+            "there is nothing to report"
+        )
+    return "\n".join(section(environment, target, path, length // len(paths)) for target, path in paths.items())
 
 
 def section(environment: str, target: str, path: Path, length: int) -> str:
-    """Return a file's content as a collapsed Markdown section; if there is no file, say that its target failed."""
+    """Return a file's content as a collapsed Markdown section, or a sentence if there is no file."""
     if not path.is_file():
-        return f"{environment}: `make {target}` failed; see the log of this workflow run.\n"
+        return f"{environment}: `make {target}` failed or was not run; see the log of this workflow run.\n"
     text = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text()).strip()
     if len(text) > length:
-        text = f"{text[:length]}\n... truncated: `make {target} ENV={environment}` prints all of it"
+        text = f"{text[:length]}\n... truncated: run `make {target} ENV={environment}`, and read {path}"
     # four backticks begin the code block, because a plan may contain three backticks
     return f"<details><summary>{environment}: {target}</summary>\n\n````\n{text}\n````\n\n</details>\n"

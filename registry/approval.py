@@ -15,6 +15,11 @@ def approve(registry: ModelRegistry, name: str, reason: str) -> Version:
     Parameters
     ----------
     name : name of the version; an empty string selects the newest version that is pending manual approval
+
+    Returns
+    -------
+    Version
+        The version as it was before the approval.
     """
     versions = registry.versions()
     version = find_version(versions, name) if name else newest_pending(versions)

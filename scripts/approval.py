@@ -4,7 +4,7 @@ approve   put a model into use: the version MODEL, or the newest version that is
 reject    exclude the version MODEL from use
 rollback  put the model back into use that was in use before the current one
 
-The next `make deploy` deploys the model in use.
+The model in use is the version that the next `make deploy` deploys. Until then, the endpoint may serve another version.
 """
 
 import argparse
@@ -21,10 +21,10 @@ def approve(environment: Environment) -> None:
     """Approve a model and put it into use."""
     chosen = environment.options
     reason = approval.with_author(chosen.reason or "approved", sts=environment.client("sts"))
-    version = approval.approve(environment.model_registry, chosen.model, reason)
-    if version.status == "Rejected":
-        print(f"{version.name} was rejected before: {version.approval_reason or version.gate_reason}")
-    print(f"{version.name} is approved: run `make deploy ENV={environment.name}` to deploy it")
+    before = approval.approve(environment.model_registry, chosen.model, reason)
+    if before.status == "Rejected":
+        print(f"{before.name} was rejected before: {before.approval_reason or before.gate_reason}")
+    print(f"{before.name} is approved: run `make deploy ENV={environment.name}` to deploy it")
 
 
 def reject(environment: Environment) -> None:
@@ -47,7 +47,9 @@ def rollback(environment: Environment) -> None:
     replaced = registry.arn_in_use()
     version = approval.roll_back(registry)
     print(f"{version.name} is in use again: run `make deploy ENV={environment.name}` to deploy it")
-    print(f"v{version_number(str(replaced))} is still approved: run `make reject` if it must not be used again")
+    number = version_number(str(replaced))
+    advice = f"make deploy reject MODEL={number} REASON='...' ENV={environment.name}"
+    print(f"v{number} is still approved: if it must not be used again, run `{advice}`")
 
 
 ACTIONS = {"approve": approve, "reject": reject, "rollback": rollback}

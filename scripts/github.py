@@ -1,6 +1,6 @@
 """Post the results of `make plan`, `make cost` and `make drift` on GitHub.
 
-comment  comment on the pull request whose number is in PULL_REQUEST; a later call replaces the comment
+comment  comment on the pull request PULL_REQUEST; replaces the last comment of the same GitHub user
 summary  add the plan and its cost to the page of the workflow run, where reviewers approve the deployment
 issue    open an issue about drift, or add a comment to the issue that is still open
 """

@@ -24,7 +24,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_settings_contain_values_of_the_file_of_environment_variables_and_defaults(
+def test_settings_come_from_environment_variables_the_file_and_defaults(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a settings file, TF_VAR_ environment variables, and a TF_WORKSPACE that does not exist

@@ -19,7 +19,7 @@ variable "email" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the messages, because the cause of a failure may contain data."
+  description = "ARN of the KMS key that encrypts the topic's messages. A message about a failed execution may quote the input."
   type        = string
 
   validation {

@@ -36,16 +36,20 @@ def test_report_says_that_the_cost_is_missing(tmp_path: Path) -> None:
     text = report("dev", tmp_path, PLAN_FILES, COMMENT_LENGTH)
 
     assert "Plan: 1 to add" in text
-    assert "dev: `make cost` failed" in text
+    assert "dev: `make cost` failed or was not run" in text
 
 
-def test_long_plan_is_truncated_to_githubs_limit(tmp_path: Path) -> None:
-    (tmp_path / "terraform-plan.log").write_text("x" * 2 * COMMENT_LENGTH)
+def test_long_files_are_truncated_to_githubs_limit(tmp_path: Path) -> None:
+    # GIVEN
+    for name in PLAN_FILES.values():
+        (tmp_path / name).write_text("x" * 2 * COMMENT_LENGTH)
 
+    # WHEN
     text = report("dev", tmp_path, PLAN_FILES, COMMENT_LENGTH)
 
+    # THEN
     assert len(text) < 65_536
-    assert "truncated: `make plan ENV=dev` prints all of it" in text
+    assert f"truncated: run `make plan ENV=dev`, and read {tmp_path}/terraform-plan.log" in text
 
 
 def test_error_for_a_missing_plan_names_make_plan(tmp_path: Path) -> None:

@@ -22,15 +22,15 @@ def make_execution(key: str, inferences: Sequence[float] | None, **changes: Any)
     Parameters
     ----------
     key : key of the image
-    inferences : class probabilities, or None if the execution failed before there was a prediction
+    inferences : class probabilities, or None if the execution failed because the endpoint was unavailable
     """
     passed = inferences is not None and max(inferences) >= 0.93
     content: dict[str, Any] = {
         "s3_key": key,
         "arn": f"arn:aws:states:us-east-1:123456789012:execution:scones-local-workflow:{key}",
         "status": "SUCCEEDED" if passed else "FAILED",
-        "error": None if passed else BELOW,
-        "cause": None if passed else "confidence below the threshold",
+        "error": None if passed else "EndpointUnavailableError" if inferences is None else BELOW,
+        "cause": None if passed else "the endpoint is unavailable" if inferences is None else "0.6 is below 0.93",
         "inferences": None if inferences is None else list(inferences),
         "seconds": 0.5,
     }

@@ -49,7 +49,7 @@ def test_metrics_are_computed_from_labels_and_predictions() -> None:
     assert evaluation["threshold"] == 0.93
     assert evaluation["coverage"] == 0.75
     assert evaluation["accuracy_above_threshold"] == pytest.approx(2 / 3)
-    assert evaluation["outcomes"] == {"SUCCEEDED": 3, "THRESHOLD_CONFIDENCE_NOT_MET": 2}
+    assert evaluation["outcomes"] == {"SUCCEEDED": 3, "THRESHOLD_CONFIDENCE_NOT_MET": 1, "EndpointUnavailableError": 1}
     assert evaluation["source"].startswith("CIFAR-100")
 
 

@@ -242,7 +242,7 @@ def test_the_history_contains_accuracy_outcomes_and_median_duration() -> None:
 
     # THEN
     assert (found["accuracy"], found["n"], found["median_seconds"]) == (0.5, 2, 0.5)
-    assert found["outcomes"] == {"SUCCEEDED": 1, BELOW: 2}
+    assert found["outcomes"] == {"SUCCEEDED": 1, BELOW: 1, "EndpointUnavailableError": 1}
     assert history_figures([], {})["accuracy"] is None
 
 

@@ -34,7 +34,7 @@ def install() -> None:
     """Patch moto's ListProcessingJobs."""
 
     def list_processing_jobs(self: SageMakerResponse) -> ActionResult:
-        refuse_invalid_parameters(self)
+        original(self)  # raises an error for invalid parameters; its result, moto's list, is not used
         jobs = [job for job in self.sagemaker_backend.processing_jobs.values() if _matches(self, job)]
         key = attrgetter(SORT_KEYS[self._get_param("SortBy", "CreationTime")])
         jobs.sort(key=key, reverse=self._get_param("SortOrder") == "Descending")
@@ -44,7 +44,7 @@ def install() -> None:
         token = {"NextToken": str(end)} if end < len(jobs) else {}
         return ActionResult({"ProcessingJobSummaries": summaries, **token})
 
-    refuse_invalid_parameters = replace(SageMakerResponse, "list_processing_jobs", list_processing_jobs)
+    original = replace(SageMakerResponse, "list_processing_jobs", list_processing_jobs)
 
 
 def _matches(request: SageMakerResponse, job: Any) -> bool:
