@@ -18,7 +18,7 @@ from deployment.terraform import Terraform
 from deployment.tools import find_terraform, required_version, version_numbers, version_of
 
 COST_TAG = "Stack"  # the tag by which the budget selects an environment's costs
-COST_TAGS = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
+ACTIVATION_HELP = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Finding:
 
     Attributes
     ----------
-    status : result of the check; `no answer` if AWS refuses a request of the check, or the emulator does not support it
+    status : result of the check; `no answer` if the check cannot be made, because AWS cannot be reached or refuses a
+        request, the emulator does not support the request, or the quota does not exist
     check : subject of the check
     text : what the check found
     fix : what the operator should do
@@ -50,7 +51,7 @@ class Account:
     Attributes
     ----------
     environment : name of the environment
-    settings : the environment's settings, as `read_settings` returns them
+    settings : the environment's settings, as `deployment.settings.read_settings` returns them
     clients : returns an AWS client in the environment's region, given a service name
     """
 
@@ -74,7 +75,7 @@ def check_all(account: Account, terraform: Terraform) -> Iterator[Finding]:
 
 
 def answers(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yield a check's findings, or a finding with the status `no answer` if AWS refuses a request."""
+    """Yield a check's findings, or one with the status `no answer` if AWS cannot be reached or refuses a request."""
     try:
         yield from ask()
     except (ClientError, BotoCoreError) as error:
@@ -97,7 +98,7 @@ def check_terraform(terraform: Terraform) -> Iterator[Finding]:
     try:
         terraform.init()
     except OperatorError as error:
-        fix = "Allow access to registry.terraform.io, or set TF_PROVIDER_MIRROR to a filesystem mirror"
+        fix = "Allow access to the state and to registry.terraform.io, or set TF_PROVIDER_MIRROR to a filesystem mirror"
         yield Finding("FAILED", "Terraform", str(error), fix)
         return
     yield Finding("ok", "Terraform", f"{version}, with the locked provider")
@@ -114,12 +115,17 @@ def check_credentials(account: Account) -> Finding:
 
 
 def check_region(account: Account) -> Finding:
-    """Check that the settings name the AWS profile's region, in which `make bootstrap` creates the state bucket."""
+    """Check that the settings name the default region, in which `make bootstrap` creates the state bucket."""
     configured, default = account.settings["region"], aws.default_region()
     if configured == default:
         return Finding("ok", "region", configured)
     fix = f"Set AWS_REGION={configured}, or region in terraform/environments/{account.environment}.tfvars"
-    return Finding("warning", "region", f"the settings name {configured}, and the profile {default}", fix)
+    return Finding(
+        "warning",
+        "region",
+        f"the settings name {configured}, but the default region (of AWS_REGION or the profile) is {default}",
+        fix,
+    )
 
 
 def check_quotas(account: Account) -> Iterator[Finding]:
@@ -176,7 +182,8 @@ def check_subscription(account: Account) -> Iterator[Finding]:
         fix = "Open the e-mail from AWS Notifications and confirm it"
         yield Finding("FAILED", check, f"{', '.join(waiting)} did not confirm the subscription of {topic}", fix)
     elif email := account.settings["failure_email"]:
-        yield Finding("warning", check, f"`make up` subscribes {email} to {topic}", "Confirm the e-mail, and run again")
+        fix = "After `make up`, confirm the subscription in the e-mail from AWS, and run `make doctor` again"
+        yield Finding("warning", check, f"`make up` will subscribe {email} to {topic}", fix)
     else:
         fix = f'Set failure_email = "you@example.com" in terraform/environments/{account.environment}.tfvars'
         yield Finding("warning", check, "nobody receives alarms and the budget's notifications", fix)
@@ -187,18 +194,20 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
     check = "cost allocation tag"
     response = account.clients("ce").list_cost_allocation_tags(TagKeys=[COST_TAG], Type="UserDefined")
     status = next((tag["Status"] for tag in response["CostAllocationTags"] if tag["TagKey"] == COST_TAG), None)
-    fix = f"Activate it in the organization's management account: {COST_TAGS}"
+    where = f"in the organization's management account: {ACTIVATION_HELP}"
     if status == "Active":
         yield Finding("ok", check, f"{COST_TAG} is active")
     elif status:
-        yield Finding("FAILED", check, f"{COST_TAG} is {status}, so the budget counts nothing", fix)
+        yield Finding("FAILED", check, f"{COST_TAG} is {status}, so the budget counts nothing", f"Activate it {where}")
     else:
         text = f"AWS Billing does not list {COST_TAG} yet, which can take 24 hours after the first `make up`"
-        yield Finding("warning", check, text, f"{fix} once it is listed")
+        yield Finding("warning", check, text, f"Once it is listed, activate it {where}")
 
 
 def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
     """Check that no resource outside the environment has a name that the next `make up` needs.
+
+    Only resource types in `resource_lookups.py` are looked up.
 
     The names come from a plan, which this check deletes afterwards. Until a model is approved, the plan contains no
     endpoint, so the endpoint's name is not checked.

@@ -1,7 +1,7 @@
 """The captured predictions of one model, in a temporary SQLite database on disk.
 
-The memory therefore does not depend on the number of records. The database does not contain the images. The few images
-that are shown are read again from S3.
+Captures that are read from S3 need an amount of memory that does not depend on the number of records, because the
+database does not contain the images. The few images that are shown are read again from S3.
 """
 
 import sqlite3
@@ -64,9 +64,9 @@ BUCKETS = """
 SELECT CAST(time AS INTEGER) / ?1 * ?1 AS start, count(*), sum(confidence < ?2), avg(confidence)
 FROM records GROUP BY start ORDER BY start
 """
-# If an image was sent several times, only its latest record is returned: in a query with max(time), SQLite takes all
-# other columns from the row with the maximum (https://www.sqlite.org/lang_select.html#bareagg).
 COUNT_LOW = "SELECT count(DISTINCT image) FROM predictions WHERE confidence < ?"
+# If several records of one image match, only the latest of them is returned: in a query with max(time), SQLite takes
+# all other columns from the row with the maximum (https://www.sqlite.org/lang_select.html#bareagg).
 LOW = "SELECT *, max(time) FROM predictions WHERE confidence < ? GROUP BY image ORDER BY confidence, id LIMIT ?"
 COUNT_MISTAKES = "SELECT count(DISTINCT image) FROM predictions WHERE confidence >= ? AND class != label"
 MISTAKES = """
@@ -114,7 +114,7 @@ class Captures:
     ----------
     malformed : number of lines that could not be read
     malformed_lines : the first `MAX_MALFORMED` of these lines
-    skewed : number of records whose time is more than an hour before or after the hour of their file
+    skewed : number of records whose time is more than an hour before or after the hour in their file's key
     """
 
     def __init__(self, window: Window = ALL_TIME) -> None:
@@ -137,7 +137,7 @@ class Captures:
 
     @property
     def files(self) -> int:
-        """Number of files that contain records of the time range."""
+        """Number of files that contain the included records."""
         return int(self._value("SELECT count(DISTINCT file) FROM records"))
 
     @property
@@ -146,7 +146,7 @@ class Captures:
         return self._added - len(self)
 
     def add(self, name: str, content: bytes, *, classes: int) -> None:
-        """Add the content of a capture file.
+        """Add the content of a capture file, which is kept in memory.
 
         Parameters
         ----------
@@ -287,5 +287,5 @@ def _time(seconds: float) -> datetime:
 
 
 def _text(value: str) -> str:
-    """Return a text that SQLite can store: replace halves of surrogate pairs, which JSON may contain."""
+    """Return a text that SQLite can store: replace unpaired surrogates, which JSON may contain, with `?`."""
     return value.encode("utf-8", "replace").decode()

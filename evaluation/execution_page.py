@@ -62,7 +62,7 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
 
 
 def _kinds(execution: ExecutionDetails) -> dict[str, str]:
-    """Return the kind of each state in the definition, by the state's name: a Task's API action, or another's type."""
+    """Return the kind of each state by its name: the API action that a Task calls, or the type of another state."""
     return {state.name: state.kind for state in execution.definition.all_states()} if execution.definition else {}
 
 

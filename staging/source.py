@@ -52,18 +52,19 @@ def resolve(
 
     Parameters
     ----------
-    source : `auto`: the official archive, or the synthetic sample if the official URL does not respond within seconds;
-        `sample`: the synthetic sample, drawn by this project; any other value: the path or URL of an archive, or the
-        path of a folder of images
+    source : `auto`: the official archive, or the synthetic sample if the official URL does not respond within
+        TIMEOUT_SECONDS or responds with an error; `sample`: the synthetic sample, drawn by this project; any other
+        value: the path or URL of an archive, or the path of a folder of images
     directory : directory in which downloaded and drawn archives are kept
     seed : random seed of the synthetic sample
-    classes : the classes to stage, which are validated before anything is downloaded or drawn
+    classes : the classes to stage; for `auto`, `sample` and the official URL they are validated before anything is
+        downloaded or drawn
     other_classes : whether the synthetic sample also needs images of other classes, for pretraining
 
     Raises
     ------
     StagingError
-        A class is unknown, or the archive or the folder cannot be read, downloaded or drawn.
+        One of these classes is unknown, or the archive or the folder cannot be read, downloaded or drawn.
     """
     if source in ("sample", "auto", OFFICIAL_URL):
         class_numbers(classes, Meta(FINE_NAMES, COARSE_NAMES))
@@ -94,7 +95,7 @@ def _official_or_sample(directory: Path, seed: int, classes: Sequence[str], othe
     print(
         f"WARNING: {OFFICIAL_URL} cannot be reached ({reason}).\n"
         "WARNING: using a SYNTHETIC SAMPLE drawn by this project: its results say nothing about photographs.\n"
-        "WARNING: for the real images name an archive: SOURCE=/path/to/cifar-100-python.tar.gz",
+        "WARNING: to use real images, set SOURCE to an archive: SOURCE=/path/to/cifar-100-python.tar.gz",
         file=sys.stderr,
     )
     return _sample(directory, seed, classes, other_classes)

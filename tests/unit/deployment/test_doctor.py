@@ -134,7 +134,11 @@ def test_correctly_configured_account_passes_every_check(check: Callable[..., di
 @pytest.mark.parametrize(
     ("changes", "name", "text"),
     [
-        ({"terraform": "no provider"}, "Terraform", "no provider. Allow access to registry.terraform.io"),
+        (
+            {"terraform": "no provider"},
+            "Terraform",
+            "no provider. Allow access to the state and to registry.terraform.io",
+        ),
         ({"get_caller_identity": NoCredentialsError()}, "credentials", "Unable to locate credentials. Run `aws conf"),
         ({"settings": {"endpoint_instance_count": 2}}, "quota", f"{ENDPOINT} is 2, and 4 are needed. Request 4 or"),
         (
@@ -179,12 +183,16 @@ def test_failed_check_says_what_is_wrong_and_how_to_fix_it(
 @pytest.mark.parametrize(
     ("changes", "name", "text"),
     [
-        ({"settings": {"region": "eu-west-1"}}, "region", "the settings name eu-west-1, and the profile us-east-1"),
+        (
+            {"settings": {"region": "eu-west-1"}},
+            "region",
+            "the settings name eu-west-1, but the default region (of AWS_REGION or the profile) is us-east-1",
+        ),
         ({"list_subscriptions_by_topic": None}, "notifications", "nobody receives alarms"),
         (
             {"list_subscriptions_by_topic": None, "settings": {"failure_email": "a@b.c"}},
             "notifications",
-            "`make up` subscribes a@b.c",
+            "`make up` will subscribe a@b.c",
         ),
         (
             {"list_cost_allocation_tags": {"CostAllocationTags": []}},

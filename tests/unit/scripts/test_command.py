@@ -16,9 +16,7 @@ from scripts.command.runner import run, run_command
 
 ROOT = Path(__file__).resolve().parents[3]
 # `package` is not included, because it uses only Python's standard library and does not catch errors
-COMMANDS = [
-    path for path in sorted((ROOT / "scripts").glob("*.py")) if path.stem not in ("__init__", "command", "package")
-]
+COMMANDS = [path for path in sorted((ROOT / "scripts").glob("*.py")) if path.stem not in ("__init__", "package")]
 
 
 def fail(_: argparse.Namespace) -> None:

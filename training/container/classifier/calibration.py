@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CANDIDATES = torch.logspace(-3, 1, 801)  # 0.001 to 10; the patch classifier's scores need small ones
+CANDIDATES = torch.logspace(-3, 1, 801)  # 0.001 to 10; the logits in patches.py need low temperatures
 BINS = 15  # number of bins of equal width, as in Guo et al.
 
 

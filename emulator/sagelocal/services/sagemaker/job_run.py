@@ -68,7 +68,7 @@ class JobRun(ABC):
             Final status of the job, such as `Stopped` or `MaxRuntimeExceeded`.
         """
         with self._lock:
-            if self._ending != "Completed" or not self._in_progress:
+            if self._is_stopped or not self._in_progress:
                 return
             self._ending = ending
             if ending == "Stopped":
@@ -76,6 +76,11 @@ class JobRun(ABC):
             hosts = self._hosts
         if hosts:
             threading.Thread(target=hosts.end, args=(STOP_GRACE,)).start()
+
+    @property
+    def _is_stopped(self) -> bool:
+        """Whether a user or a time limit has stopped the job."""
+        return self._ending != "Completed"
 
     @property
     @abstractmethod

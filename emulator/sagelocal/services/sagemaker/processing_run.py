@@ -44,7 +44,7 @@ class ProcessingRun(JobRun):
         name = self.job.processing_job_name
         hosts = ProcessingHosts(self.emulator, self.processes, name, self.region, self.request, containers)
         with self._lock:
-            if self._ending != "Completed":
+            if self._is_stopped:
                 return
             self.job.processing_start_time = utcnow()
             hosts.start()
@@ -58,7 +58,7 @@ class ProcessingRun(JobRun):
             result = hosts.wait()
         finally:
             limit.cancel()
-        failed = result.status and self._ending == "Completed"
+        failed = result.status and not self._is_stopped
         # if a container has failed, the FailureReason is the exit status, even if an upload also fails
         with contextlib.suppress(JobFailedError) if failed else contextlib.nullcontext(), self._uploading():
             self._finish(containers, [upload for _, upload in uploads])

@@ -64,7 +64,7 @@ def install(emulator: Emulator, processes: Processes) -> None:
 
 
 def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
-    """Refuse a request that AWS would refuse."""
+    """Refuse a request that AWS would refuse, and set the metric definitions of a built-in algorithm."""
     name = request["TrainingJobName"]
     check_name("trainingJobName", name)
     if name in response.sagemaker_backend.training_jobs:

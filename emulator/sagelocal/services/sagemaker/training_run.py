@@ -63,6 +63,10 @@ class TrainingRun(JobRun):
         self._enter("Stopping")
 
     @property
+    def _is_spot(self) -> bool:
+        return bool(self.request.get("EnableManagedSpotTraining"))
+
+    @property
     def _channels(self) -> list[dict[str, Any]]:
         return self.request.get("InputDataConfig") or []
 
@@ -77,7 +81,8 @@ class TrainingRun(JobRun):
 
     def _run(self, folder: Path) -> None:
         wait = self._timer("MaxWaitTimeInSeconds", "MaxWaitTimeExceeded")
-        wait.start()
+        if self._is_spot:  # only jobs on spot instances have this limit
+            wait.start()
         try:
             for number in count(1):
                 containers, result = self._attempt(folder / str(number))
@@ -89,7 +94,7 @@ class TrainingRun(JobRun):
             wait.cancel()
         if result is None:  # stopped before the containers were started
             return
-        if result.status and self._ending == "Completed":
+        if result.status and not self._is_stopped:
             self._upload_output(containers)
             raise JobFailedError(failure_reason(result.failed.failure() if result.failed else "", result.status))
         self._enter("Uploading")
@@ -97,8 +102,7 @@ class TrainingRun(JobRun):
 
     def _was_interrupted(self, result: Result[TrainingContainer]) -> bool:
         """Whether the spot instances were interrupted: a host was killed although nobody stopped the job."""
-        spot = bool(self.request.get("EnableManagedSpotTraining"))
-        return spot and result.status == KILLED and self._ending == "Completed" and not self.processes.stopping
+        return self._is_spot and result.status == KILLED and not self._is_stopped and not self.processes.stopping
 
     def _attempt(self, folder: Path) -> tuple[list[TrainingContainer], Result[TrainingContainer] | None]:
         """Run all hosts once in a new folder; the result is None if the job was stopped before the hosts started."""
@@ -106,8 +110,14 @@ class TrainingRun(JobRun):
         containers = self._prepare(folder)
         name = self.job.training_job_name
         hosts = TrainingHosts(self.emulator, self.processes, name, self.region, self.request, containers, job=self.job)
+        folders = [each.checkpoints for each in containers]
+        upload: FolderUpload | None = None
+        if self._checkpoints:
+            # checkpoints that exist before the containers start were downloaded from S3, so they are not uploaded again
+            s3 = self._client("s3")
+            upload = FolderUpload(s3, folders, self._checkpoints, skip_existing=True, follow_links=True)
         with self._lock:
-            if self._ending != "Completed":
+            if self._is_stopped:
                 return containers, None
             self._enter("Training")
             start = utcnow()
@@ -116,12 +126,7 @@ class TrainingRun(JobRun):
             self._hosts = hosts
         limit = self._timer("MaxRuntimeInSeconds", "MaxRuntimeExceeded", used=self._training_seconds)
         limit.start()
-        folders = [each.checkpoints for each in containers]
-        upload: FolderUpload | None = None
-        if self._checkpoints:
-            # files that exist before the container starts were downloaded from S3, so they are not uploaded again
-            s3 = self._client("s3")
-            upload = FolderUpload(s3, folders, self._checkpoints, skip_existing=True, follow_links=True)
+        if upload:
             upload.start()
         try:
             result = hosts.wait()
@@ -180,7 +185,7 @@ class TrainingRun(JobRun):
         self.job.model_artifacts = {"S3ModelArtifacts": uri}
 
     def _upload_output(self, containers: Sequence[TrainingContainer]) -> None:
-        """Upload output.tar.gz, which a failed job also has, unless the output folders are empty."""
+        """Upload output.tar.gz, unless all output folders are empty. A failed job has this archive too."""
         outputs = [each.output for each in containers if any(each.output.iterdir())]
         with self._uploading():
             if outputs:
