@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from common.errors import OperatorError
 
@@ -88,8 +89,10 @@ def unreachable_endpoint() -> str | None:
 
 
 def _address(url: str) -> tuple[str, int] | None:
-    """Return the host name and the port of an HTTP or HTTPS URL, or None if the URL is invalid."""
+    """Return the host name and the port of an HTTP or HTTPS URL, or None if the URL is invalid or boto3 refuses it."""
     try:
+        if not (is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)):
+            return None
         parts = urlsplit(url)
         default = DEFAULT_PORTS[parts.scheme]
         port = parts.port or default

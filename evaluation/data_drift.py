@@ -124,7 +124,7 @@ class Drift(TypedDict):
 def read_drift(entries: list[Entry], *, environment: str) -> Drift:
     """Return the content of `drift.json` from entries of the history.
 
-    Entries that do not have all fields of `Figures` are left out.
+    Entries that do not have all fields of `Figures`, or whose changes do not have all fields of `Change`, are left out.
 
     Raises
     ------
@@ -140,13 +140,20 @@ def read_drift(entries: list[Entry], *, environment: str) -> Drift:
             "figures": entry["figures"],  # type: ignore[typeddict-item]
         }
         for entry in entries
-        if entry["window"] and Figures.__required_keys__ <= entry["figures"].keys()
+        if entry["window"] and _is_complete(entry["figures"])
     ]
     if not results:
         raise NoResultError(
             f"there is no drift result in this time range: run `make data-drift ENV={environment} RUN=1`"
         )
     return {"written": datetime.now(UTC).isoformat(), "results": results}
+
+
+def _is_complete(found: Mapping[str, Any]) -> bool:
+    """Return whether the figures have all fields; the drift job of an older model may use other names."""
+    return Figures.__required_keys__ <= found.keys() and all(
+        Change.__required_keys__ <= change.keys() for change in found["changes"]
+    )
 
 
 def summary(drift: Drift, environment: str) -> Iterator[str]:

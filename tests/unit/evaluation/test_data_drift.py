@@ -111,14 +111,17 @@ def test_result_without_captured_records_has_only_its_reason_and_no_figure(tmp_p
 
 
 def test_history_entries_in_another_format_are_ignored() -> None:
-    # GIVEN a valid entry, and a newer entry that lacks most fields
-    other = make_entry(13)
+    # GIVEN a valid entry, a newer entry that lacks most fields, and the entry of a job with another name for a field
+    other, renamed = make_entry(13), make_entry(14)
     other["figures"] = {"outcome": "drift"}
+    for change in renamed["figures"]["changes"]:
+        change["moved"] = change.pop("has_drifted")
+
+    # WHEN
+    results = read_drift([make_entry(12), other, renamed], environment="test")["results"]
 
     # THEN
-    assert [each["written"][11:13] for each in read_drift([make_entry(12), other], environment="test")["results"]] == [
-        "12"
-    ]
+    assert [each["written"][11:13] for each in results] == ["12"]
 
 
 def test_error_without_results_names_make_data_drift() -> None:

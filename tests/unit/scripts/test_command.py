@@ -100,7 +100,18 @@ def test_error_for_an_endpoint_on_another_machine_that_does_not_respond_asks_to_
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "http://", "http://localhost:port", "http://[::1", "http://a b:1", "ftp://localhost:1"]
+    "url",
+    [
+        "nonsense",
+        "http://",
+        "http://localhost:port",
+        "http://[::1",
+        "http://a b:1",
+        "ftp://localhost:1",
+        "http://some_host:1",
+        "http://a..b:1",
+        f"http://{'a' * 64}:1",
+    ],
 )
 def test_invalid_endpoint_url_is_printed_as_an_expected_error(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], url: str

@@ -174,7 +174,7 @@ TOO_FEW: dict[str, Any] = {
     **{name: {} for name in ("groups", "histograms", "points", "predicted")},
     **dict.fromkeys(("images", "unreadable", "baseline_images", "records", "malformed"), 0),
     "outcome": "too_few_images",
-    "reason": "3 images in the window: no decision with fewer than 100",
+    "reason": "3 different images in the window and 100 in the baseline: the test needs at least 100 and 50",
     "level": 0.001,
     "classes": ["bicycle", "motorcycle"],
     "changes": [],

@@ -386,6 +386,17 @@ def test_results_of_labelled_live_traffic_are_shown_with_confidence_intervals(tm
 
 
 @pytest.mark.usefixtures("plain_figures")
+def test_table_of_the_drift_section_says_which_properties_have_drifted(tmp_path: Path) -> None:
+    # WHEN
+    page = page_of(write_results(tmp_path))
+
+    # THEN
+    assert '<th scope="col">Property</th><th scope="col">Drifted</th>' in page
+    assert '<td>brightness</td><td><b class="wrong">✗ drifted</b></td>' in page
+    assert "<td>embedding</td><td>no</td>" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
 def test_live_traffic_without_labels_has_a_note_and_no_metrics(tmp_path: Path) -> None:
     # GIVEN
     directory = write_results(tmp_path)
