@@ -11,6 +11,7 @@ let current = null; // the entry that is shown
 let waiting = []; // the entries that come next
 let isExhausted = false; // whether the server has no further entry
 let returned = 0; // number of entries that went back to the server, which may then have a further one
+let undone = 0; // changes when an entry that is being loaded may be the one that undo shows
 let isLoading = false;
 let isBusy = false; // while an answer is being stored
 let shownAt = 0;
@@ -42,13 +43,13 @@ async function load() {
   try {
     while (!isExhausted && waiting.length < AHEAD + (current ? 0 : 1)) {
       const held = [current, ...waiting].filter(Boolean).map((entry) => entry.key);
-      const before = returned;
+      const before = { returned, undone };
       const { entry } = await post("/next", { held });
       if (!entry) {
-        isExhausted = before === returned;
+        isExhausted = before.returned === returned;
       } else {
         await decoded(entry);
-        if (before === returned) waiting.push(entry); // else it may be the entry that undo shows again
+        if (before.undone === undone) waiting.push(entry);
       }
       if (!current) showNext();
     }
@@ -139,6 +140,11 @@ function giveBack() {
   returned += 1;
 }
 
+function dropLoading() {
+  giveBack();
+  undone += 1;
+}
+
 async function skip() {
   if (!current) return;
   giveBack();
@@ -147,11 +153,12 @@ async function skip() {
 }
 
 async function undo() {
-  const { entry } = await post("/undo").finally(giveBack); // the answer may be deleted even if its image cannot be read
+  const { entry } = await post("/undo").finally(dropLoading); // the answer may be deleted even if its image cannot be read
   if (entry) {
     await decoded(entry);
     const others = [current, ...waiting].filter((other) => other && other.key !== entry.key);
     waiting = [entry, ...others];
+    dropLoading();
     showNext();
   }
   // only now, because keys do nothing before the image is shown

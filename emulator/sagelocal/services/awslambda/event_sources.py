@@ -111,7 +111,7 @@ class Poller:
     def _free(self, messages: list[Any]) -> int:
         """Return the number of messages of any size that a batch can still receive."""
         free_bytes = MAX_BATCH_BYTES - sum(len(message.body.encode()) for message in messages)
-        return min(int(self._mapping.batch_size) - len(messages), free_bytes // MAXIMUM_MESSAGE_LENGTH)
+        return max(min(int(self._mapping.batch_size) - len(messages), free_bytes // MAXIMUM_MESSAGE_LENGTH), 0)
 
     def _receive(self, count: int, wait: int) -> list[Any]:
         """Receive at most `count` messages, but not more than SQS's limit of ten.

@@ -120,6 +120,62 @@ def test_page_says_that_the_answer_is_deleted_only_when_it_accepts_keys_again(
     assert labels(s3) == {"a": "motorcycle"}
 
 
+def test_image_that_is_loaded_while_undo_decodes_it_is_shown_once(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN a page that waits for a response, and a browser that takes half a second to decode an image
+    here = opened(serve())
+    here.page.wait_for_load_state("networkidle")
+    requests: list[Route] = []
+    here.page.route("**/next", lambda route: route.continue_() if requests else requests.append(route))
+    here.press("1")
+    here.says("Stored: bicycle.")
+    assert eventually(lambda: here.page.wait_for_timeout(20) or requests)
+    response = requests[0].fetch()
+    here.page.evaluate("HTMLImageElement.prototype.decode = () => new Promise((done) => setTimeout(done, 500))")
+
+    # WHEN the page asks for another image after the answer is deleted, and before the image of this answer is decoded
+    with here.page.expect_response("**/undo"):
+        here.press("u")
+    requests[0].fulfill(response=response)
+    here.says("The last answer is deleted")
+    here.press("2")
+    here.says("Stored: motorcycle.")
+    here.page.wait_for_timeout(700)
+
+    # THEN
+    here.press("2")
+    here.progress("2 of 3 answered")
+    here.press("2")
+    expect(here.page.get_by_role("heading", name="No image is left")).to_be_visible()
+    assert labels(s3) == dict.fromkeys("abc", "motorcycle")
+
+
+def test_skipped_image_comes_after_the_image_that_is_being_loaded(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN a page that shows the second image, and waits for the third one
+    here = opened(serve())
+    here.page.wait_for_load_state("networkidle")
+    requests: list[Route] = []
+
+    def hold_third(route: Route) -> None:
+        requests.append(route)
+        if len(requests) != 3:
+            route.continue_()
+
+    here.page.route("**/next", hold_third)
+    here.page.reload()
+    here.press("1")
+    here.says("Stored: bicycle.")
+    assert eventually(lambda: here.page.wait_for_timeout(20) or len(requests) == 3)
+
+    # WHEN
+    here.press("s")
+    requests[2].fulfill(response=requests[2].fetch())
+    here.press("n")
+    here.says("Stored: neither.")
+
+    # THEN
+    assert labels(s3) == {"a": "bicycle", "c": "neither"}
+
+
 def test_next_image_appears_without_waiting_for_a_response(serve: Serve, opened: Any) -> None:
     # GIVEN a page that has loaded the next images in advance, and a server that no longer sends images
     here = opened(serve())
