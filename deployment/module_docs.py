@@ -37,9 +37,10 @@ def update_readme(module: Path, *, check: bool) -> None:
     current = path.read_text()
     introduction = current.partition("\n## ")[0].rstrip()
     updated = "\n\n".join([introduction, *example(module), reference(module)])
-    if check and updated != current:
+    if not check:
+        path.write_text(updated)
+    elif updated != current:
         raise OperatorError(f"{path} is out of date: run `make docs`")
-    path.write_text(updated)
 
 
 def example(module: Path) -> Iterator[str]:
@@ -95,10 +96,7 @@ def default(block: dict[str, Any]) -> str:
 
 
 def to_text(value: Any) -> str:
-    """Return a parsed value as HCL.
-
-    The parser keeps the quotes of strings and encloses expressions in `${...}`. This function removes both.
-    """
+    """Return a parsed value as text for the README: a string has no quotes, and an expression no `${...}`."""
     if isinstance(value, list):
         return f"[{', '.join(text if (text := to_text(each)).startswith('[') else json.dumps(text) for each in value)}]"
     if isinstance(value, str):

@@ -23,7 +23,7 @@ POLL_SECONDS = (0.5, 5.0)  # first and longest interval between two polls
 MAX_INPUT_BYTES = 256 * 1024  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MANIFEST_SUFFIXES = (".jsonl", ".csv")
 MAX_ERRORS_SHOWN = 10
-LINE = 80  # maximum length of a printed line in characters
+MAX_ERROR_LENGTH = 80  # characters that are printed of a failed image's key and error
 FAILED = "failed"
 UNREADABLE = "States.ItemReaderFailed"  # a redrive does not help, because it reads the same manifest again
 
@@ -276,7 +276,7 @@ def _first_errors(path: Path) -> Sequence[str]:
         for line in lines:
             image = json.loads(line)
             if image["outcome"] == FAILED:
-                found.append(f"{image['key']}: {image['error']}"[:LINE])
+                found.append(f"{image['key']}: {image['error']}"[:MAX_ERROR_LENGTH])
             if len(found) == MAX_ERRORS_SHOWN:
                 break
     return found

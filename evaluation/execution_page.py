@@ -11,7 +11,7 @@ from PIL import Image
 from common.aws import error_code
 from common.times import format_duration, format_utc
 from evaluation.execution_details import ExecutionDetails, ImageLocation
-from evaluation.execution_text import NO_HISTORY, describe_cause, describe_map_run, facts
+from evaluation.execution_text import describe_cause, describe_map_run, facts, why_no_steps
 from evaluation.pages import data_uri, load_template
 from evaluation.payloads import format_block, format_line, parse_payload
 from evaluation.state_machine_figure import draw_inline_svg, trace_steps
@@ -56,7 +56,7 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
         image_uri=uri,
         image_problem=problem,
         map_run=describe_map_run,
-        no_history=NO_HISTORY,
+        no_history=why_no_steps(execution),
         written=f"{format_utc(written)} UTC",
     )
 

@@ -14,7 +14,6 @@ from evaluation.payloads import format_line, printable
 INDENT = 12
 NAME_WIDTH = 28
 MAX_CAUSE = 600  # maximum length of an error's cause in characters
-NO_HISTORY = "none: AWS keeps only the status, the input and the output of an EXPRESS execution"
 
 
 def describe_lines(execution: ExecutionDetails, *, threshold: float) -> Iterator[str]:
@@ -29,12 +28,19 @@ def describe_lines(execution: ExecutionDetails, *, threshold: float) -> Iterator
     for _, step in execution.last_steps:
         yield from _step_lines(execution, step)
     if not execution.steps:
-        yield from wrap("history", NO_HISTORY)
+        yield from wrap("history", why_no_steps(execution))
         yield from wrap("input", format_line(execution.input, WIDTH - INDENT))
     if execution.not_reached:
         yield from wrap("not reached", ", ".join(execution.not_reached))
     if execution.output is not None:
         yield from wrap("output", format_line(execution.output, WIDTH - INDENT))
+
+
+def why_no_steps(execution: ExecutionDetails) -> str:
+    """Return the reason why an execution has no steps."""
+    if ":express:" in execution.arn:
+        return "none: AWS keeps no history of an EXPRESS execution"
+    return "none: the execution has not entered a state, or AWS has deleted its history"
 
 
 def facts(execution: ExecutionDetails, *, threshold: float) -> Iterator[tuple[str, str]]:
@@ -107,7 +113,7 @@ def _step_lines(execution: ExecutionDetails, step: Step) -> Iterator[str]:
         run = execution.map_runs[step.map_run_arn]
         yield from wrap("  map run", describe_map_run(run))
         if run.failed:  # an ARN is longer than a line of the terminal
-            yield from wrap("", "the page has the ARNs of the first failed child executions")
+            yield from wrap("", "the HTML page lists the ARNs of the first failed child executions")
 
 
 def describe_map_run(run: MapRun) -> str:

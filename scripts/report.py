@@ -39,7 +39,7 @@ def main(environment: Environment) -> None:
     Raises
     ------
     StepMissingError
-        No command has written results.
+        There is no result to report.
     TimeRangeError
         SINCE or UNTIL is invalid. The page is written, without the sections that need the time range.
     """

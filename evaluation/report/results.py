@@ -72,7 +72,7 @@ class Results:
     ----------
     minimum_accuracy : minimum accuracy in the environment's settings
     in_use : version of the model in use, such as `v2`
-    start, end : time range of `outcomes`, `cost` and `history`, in ISO 8601
+    start, end : time range of `outcomes` and `cost` in ISO 8601; without SINCE, `history` also has earlier entries
     lineage : titles and values that trace the model in use to its data
     outcomes : the executions of the time range
     history : entries of the history of results
@@ -97,7 +97,7 @@ class Results:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-# The field of each result file, the target that writes it, and its type
+# By field of `Results`: the make target that writes the field's result file, and the type of the file's content
 FILES: Mapping[str, tuple[str, Any]] = {
     "training": ("train", Training),
     "run": ("run", Run),
@@ -108,7 +108,7 @@ FILES: Mapping[str, tuple[str, Any]] = {
 }
 
 
-# Fields that are not results of a command
+# Fields that only describe the results: they are not enough for a report
 CONTEXT = ("minimum_accuracy", "in_use", "start", "end")
 
 

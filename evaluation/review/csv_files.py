@@ -29,7 +29,7 @@ FILE, IMAGES = "review.csv", "images"
 
 
 class LabelsError(OperatorError):
-    """The CSV file of labels cannot be read, or has an invalid line. Nothing was stored."""
+    """The CSV file of labels is invalid, or would be overwritten before its labels are stored. Nothing was stored."""
 
 
 @dataclass(frozen=True)

@@ -285,7 +285,7 @@ def start_named(batches: Batches, name: str, keys: list[str]) -> str:
 
 
 def damage(batches: Batches, name: str, keys: list[str]) -> str:
-    """Store an empty result object for a batch, so that the batch fails, and return the object's key."""
+    """Store a result object without `counts`, so that classify_batch fails with a KeyError, and return its key."""
     key = f"batch/{name}/predictions/{hashlib.sha256(json.dumps(keys).encode()).hexdigest()}.jsonl"
     batches.put(key, body=b"")
     return key

@@ -19,7 +19,7 @@ def findings(deployment: Deployment) -> dict[str, str]:
 
 
 def test_deployed_environment_passes_every_check_that_the_emulator_supports(local: Deployment) -> None:
-    # the emulator supports neither quotas nor cost allocation tags
+    # the emulator supports neither the Service Quotas API nor cost allocation tags
     assert findings(local) == {
         "Terraform": "ok",
         "credentials": "ok",

@@ -31,7 +31,7 @@ from tests.support.terraform import Deployment
 pytestmark = pytest.mark.xdist_group("production")
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
-# Variables in addition to prod.tfvars. With these variables, a model and a VPC, every role and resource type exists.
+# Variables in addition to prod.tfvars. Every role and resource type exists if they are set, with a model and a VPC.
 VARIABLES = {
     "TF_VAR_permissions_boundary": BOUNDARY,
     "TF_VAR_endpoint_hours": "8",
@@ -292,7 +292,7 @@ def test_roles_allow_exactly_the_actions_that_code_and_services_use(
         assert actions(policies[purpose]) == allowed, purpose
 
 
-def test_roles_write_only_to_their_own_prefixes(
+def test_roles_write_only_to_the_prefixes_that_they_need(
     production: Deployment, policies: dict[str, list[dict[str, Any]]]
 ) -> None:
     written = {
@@ -319,7 +319,7 @@ def test_roles_write_only_to_their_own_prefixes(
 
 
 def test_deployment_role_manages_only_its_environment(production: Deployment, bootstrap: Bootstrap) -> None:
-    # GIVEN the ARNs of the resources of `prod`, from an empty plan, which the role for pull requests may create
+    # GIVEN the ARNs of the resources of `prod` in a plan without prior state, which the plan role may create
     start = production.requests.stat().st_size
     plan = production.terraform.plan()
     assert plan.empty, plan.summary

@@ -54,7 +54,7 @@ def test_learning_rate_rises_and_falls_in_any_number_of_steps(steps: int) -> Non
 
 
 @pytest.mark.parametrize(("capability", "expected"), [(7, False), (8, True), (9, True)])
-def test_bfloat16_is_supported_from_compute_capability_8_and_not_on_a_cpu(
+def test_bfloat16_is_used_from_compute_capability_8_and_not_on_a_cpu(
     capability: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a GPU with this major compute capability

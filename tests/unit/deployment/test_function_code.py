@@ -10,7 +10,7 @@ import pytest
 from deployment.function_code import FunctionCode, sha256
 
 FUNCTION = "scones-dev-filter"
-BUILT, DEPLOYED, REPLACED = b"built", b"deployed", b"replaced"
+BUILT, DEPLOYED, FOREIGN = b"built", b"deployed", b"foreign"
 
 
 class FakeLambda:
@@ -60,13 +60,13 @@ def make_code(awslambda: FakeLambda, archives: Path) -> FunctionCode:
 @pytest.mark.parametrize(
     ("live", "expected"),
     [
-        pytest.param(DEPLOYED, [], id="as deployed, before the source was changed"),
+        pytest.param(DEPLOYED, [], id="as deployed; the built code is newer"),
         pytest.param(BUILT, [], id="as built"),
-        pytest.param(REPLACED, [FUNCTION], id="replaced outside Terraform"),
+        pytest.param(FOREIGN, [FUNCTION], id="other code, deployed outside Terraform"),
         pytest.param(None, [], id="deleted"),
     ],
 )
-def test_code_that_is_neither_the_deployed_nor_the_built_code_was_replaced(
+def test_function_whose_code_is_neither_deployed_by_terraform_nor_built_is_reported(
     archives: Path, live: bytes | None, expected: list[str]
 ) -> None:
     assert make_code(FakeLambda(live), archives).replaced() == expected
@@ -74,7 +74,7 @@ def test_code_that_is_neither_the_deployed_nor_the_built_code_was_replaced(
 
 def test_restore_deploys_the_built_code(archives: Path) -> None:
     # GIVEN
-    awslambda = FakeLambda(REPLACED)
+    awslambda = FakeLambda(FOREIGN)
     code = make_code(awslambda, archives)
 
     # WHEN

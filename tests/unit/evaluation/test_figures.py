@@ -64,14 +64,14 @@ def test_the_title_states_the_result() -> None:
     assert "10 of 12 predictions are below the threshold" in texts(figures.as_svg(DRAWINGS["confidence"], LIGHT))
 
 
-def test_classes_beyond_the_number_of_colours_are_grouped_as_others() -> None:
+def test_if_classes_outnumber_the_colours_the_rarest_are_grouped_as_others() -> None:
     # GIVEN
     names = [f"class_{number:02d}" for number in range(12)]
 
     # WHEN
     svg = figures.as_svg(partial(figures.confidence_over_time, names=names, **TIMES), LIGHT)
 
-    # THEN
+    # THEN seven of the eight colours are of classes, and the eighth is of the five others, each with one point
     assert "others (5)" in texts(svg)
 
 

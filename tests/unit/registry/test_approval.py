@@ -31,11 +31,11 @@ def test_error_without_a_pending_version_names_make_train() -> None:
 
 
 class FakeHistory:
-    """An SSM client with the history of one parameter, whose pages are not in order.
+    """An SSM client with the history of one parameter, which returns the changes out of order.
 
     Parameters
     ----------
-    uses : number of the model version and description of each change of the parameter, the oldest first
+    uses : changes of the parameter, oldest first; each is the number of a model version and the change's description
     """
 
     def __init__(self, *uses: tuple[int, str]) -> None:
@@ -58,7 +58,7 @@ def approved(number: int) -> tuple[int, str]:
     return number, "approved"
 
 
-def rolled_back(number: int) -> tuple[int, str]:
+def rolled_back_to(number: int) -> tuple[int, str]:
     """Return the change of the parameter when the operator rolls back to a version."""
     return number, "rolled back"
 
@@ -70,15 +70,19 @@ def rolled_back(number: int) -> tuple[int, str]:
         pytest.param([approved(1), approved(2)], [1], id="one version was in use before"),
         pytest.param([approved(1), approved(3), approved(2)], [3, 1], id="ordered by use, not by number"),
         pytest.param([approved(1), approved(1)], [], id="approved twice"),
-        pytest.param([approved(1), approved(2), rolled_back(1)], [], id="version that was rolled back is omitted"),
         pytest.param(
-            [approved(1), approved(2), approved(3), rolled_back(2)], [1], id="next rollback goes further back"
+            [approved(1), approved(2), rolled_back_to(1)], [], id="version that a rollback replaced is omitted"
         ),
-        pytest.param([approved(1), approved(2), rolled_back(1), approved(2)], [1], id="approved again"),
         pytest.param(
-            [approved(2), approved(1), approved(2), approved(3), rolled_back(2)], [1], id="each version is listed once"
+            [approved(1), approved(2), approved(3), rolled_back_to(2)], [1], id="next rollback goes further back"
         ),
-        pytest.param([rolled_back(1), approved(2)], [1], id="truncated history"),
+        pytest.param([approved(1), approved(2), rolled_back_to(1), approved(2)], [1], id="approved again"),
+        pytest.param(
+            [approved(2), approved(1), approved(2), approved(3), rolled_back_to(2)],
+            [1],
+            id="each version is listed once",
+        ),
+        pytest.param([rolled_back_to(1), approved(2)], [1], id="truncated history"),
     ],
 )
 def test_versions_that_were_in_use_before_are_read_from_the_parameter_history(

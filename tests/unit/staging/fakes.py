@@ -33,7 +33,7 @@ class FakeS3:
     objects : content, ETag and metadata of each object, by key
     writes : operation and key of each write, such as `put train/a.png`
     writes_left : number of writes after which each write raises InterruptedRunError; None if there is no limit
-    denies_deletes : whether S3 denies the permission to delete objects
+    denies_deletes : whether `delete_objects` deletes nothing, and returns an error for the first object
     """
 
     def __init__(self, *, opaque_etags: bool = False) -> None:

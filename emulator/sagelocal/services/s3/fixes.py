@@ -97,7 +97,7 @@ def _encode_keys(operation: str, names: tuple[str, ...]) -> None:
 def _encoded(result: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Return the named fields of a listing that are not empty, URL-encoded.
 
-    A field is a string, a list of objects or versions (whose `Key` is encoded) or a list of prefixes.
+    A field is a string, a list of versions or delete markers (whose `Key` is encoded) or a list of prefixes.
     """
     return {name: _encode(result[name]) for name in names if result.get(name)}
 
@@ -109,7 +109,7 @@ def _encode(value: Any) -> Any:
 
 
 def _change_result(request: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Register a change of this request's result, which is made before moto serializes the result.
+    """Make moto apply `change` to this request's result before it serializes the result.
 
     Errors are not changed.
     """
@@ -122,7 +122,7 @@ def _change_result(request: Any, change: Callable[[dict[str, Any]], dict[str, An
 
 
 def _cache_bucket_style() -> None:
-    """Cache for each host whether its first label is a bucket name, because moto evaluates this 5 times per request."""
+    """Cache for each host whether its first label is a bucket; moto evaluates this up to 5 times per request."""
 
     @functools.lru_cache
     def is_subdomain(host: str) -> bool:

@@ -1,7 +1,9 @@
 """Packs and unpacks `model.tar.gz`, `output.tar.gz` and other archives."""
 
 import io
+import lzma
 import sys
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,10 +35,11 @@ def unpack(stream: BinaryIO, folder: Path) -> None:
     Raises
     ------
     ArchiveError
-        If the archive is incomplete or invalid, or the name or link of a member points outside the folder.
+        If the archive is incomplete, contains an error that is found, or has a member whose name or link points
+        outside the folder.
     """
     try:
         with tarfile.open(fileobj=stream) as archive:
             archive.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
         raise ArchiveError(f"the archive cannot be unpacked: {error}") from error

@@ -58,7 +58,7 @@ PACKAGE = (
 
 
 def install() -> None:
-    """Send an event whenever the status of a job, an endpoint or a model package changes in moto."""
+    """Send events for changes of the status of jobs and endpoints, and for creations and updates of model packages."""
     _watch(FakeTrainingJob, "training_job_status", partial(_send, "Training Job", TRAINING))
     _watch(
         HyperParameterTuningJob,

@@ -27,7 +27,7 @@ HYPERPARAMETERS = {
 
 
 def draw(row: int) -> bytes:
-    """Return a PNG image of 32 x 32 pixels: a blue circle if `row` is even, a red rectangle otherwise."""
+    """Return a PNG image of 32 x 32 pixels: a blue ellipse if `row` is even, a red rectangle otherwise."""
     image = Image.new("RGB", (32, 32), "white")
     pen = ImageDraw.Draw(image)
     box = (4 + row % 5, 4 + row % 7, 24, 24)
@@ -53,7 +53,7 @@ def upload_data_set(sagemaker: SageMaker, *, training: int = 1, validation: int 
 
 
 def channel(sagemaker: SageMaker, name: str) -> dict[str, Any]:
-    """Return the input channel with a name, whose data are below the same prefix of the bucket."""
+    """Return the input channel `name`, whose data are below the key prefix `name` of the bucket."""
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{sagemaker.bucket}/{name}/"}
     return {"ChannelName": name, "ContentType": "application/x-image", "DataSource": {"S3DataSource": source}}
 

@@ -135,8 +135,8 @@ boto3.client("sns").publish(TopicArn=os.environ["TOPIC"], Message="shifted")
     assert message["Body"] == "shifted"
 
 
-def test_inference_image_runs_a_script_with_the_packages_of_the_image(sagemaker: SageMaker) -> None:
-    # GIVEN a script that imports packages of AWS's PyTorch inference image
+def test_inference_image_runs_a_script_that_imports_local_packages(sagemaker: SageMaker) -> None:
+    # GIVEN a script that imports packages, which the emulator takes from its own Python environment
     code = "import onnxruntime, numpy, PIL, pathlib\npathlib.Path('/opt/ml/processing/output/done').touch()"
     uri = sagemaker.upload("code/drift.py", code)
     # WHEN

@@ -101,7 +101,7 @@ def test_adding_a_method_that_moto_already_has_is_reported(owner: Any) -> None:
 
 @pytest.fixture(scope="module")
 def patches() -> dict[str, bool]:
-    """All patches: the name of the patched method, and whether moto lacks this method."""
+    """All patches: the path of the patched object in moto, and whether moto lacks this object."""
     listing = subprocess.run(
         [sys.executable, "-c", LIST_PATCHES], capture_output=True, text=True, check=False, timeout=120
     )

@@ -1,6 +1,7 @@
 """Packing and unpacking of `tar.gz` archives of models and job outputs."""
 
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -22,6 +23,18 @@ def archive(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "") -> io.B
         made.addfile(member, io.BytesIO())
     stream.seek(0)
     return stream
+
+
+def damaged(compression: str) -> io.BytesIO:
+    """Return a compressed archive whose second half is damaged."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=f"w:{compression}") as made:  # type: ignore[call-overload]
+        member = tarfile.TarInfo("model")
+        member.size = 100_000
+        made.addfile(member, io.BytesIO(random.Random(0).randbytes(member.size)))
+    content = bytearray(stream.getvalue())
+    content[len(content) // 2 :: 100] = bytes(len(content[len(content) // 2 :: 100]))
+    return io.BytesIO(bytes(content))
 
 
 def test_unpacked_folder_has_the_files_of_the_packed_folder(tmp_path: Path) -> None:
@@ -56,8 +69,10 @@ def test_empty_folder_becomes_an_empty_archive(tmp_path: Path) -> None:
         archive("pipe", kind=tarfile.FIFOTYPE),
         io.BytesIO(b"no archive"),
         io.BytesIO(archive("model").getvalue()[:40]),
+        damaged("gz"),
+        damaged("xz"),
     ],
-    ids=["parent", "link", "device", "no archive", "truncated"],
+    ids=["parent", "link", "pipe", "no archive", "truncated", "damaged gz", "damaged xz"],
 )
 def test_invalid_or_unsafe_archive_is_refused(tmp_path: Path, stream: io.BytesIO) -> None:
     # GIVEN
