@@ -88,7 +88,8 @@ def test_extension_changes_the_end_and_keeps_the_start_and_the_schedules_other_p
 
 def test_parameter_is_changed_before_the_schedule() -> None:
     # GIVEN a schedule that cannot be updated
-    scheduler, ssm = FakeScheduler(in_hours(2)), FakeSsm()
+    end = in_hours(2)
+    scheduler, ssm = FakeScheduler(end), FakeSsm()
     scheduler.update_schedule = None  # type: ignore[assignment, method-assign]
     lifetime = EndpointLifetime("some-endpoint", "some-schedule", "some-parameter", scheduler=scheduler, ssm=ssm)
 
@@ -97,7 +98,7 @@ def test_parameter_is_changed_before_the_schedule() -> None:
         lifetime.extend(4)
 
     # THEN the parameter has the new end, so the next apply changes the schedule
-    assert ssm.value.endswith(f"/{in_hours(6):%Y-%m-%dT%H:%M}" + ssm.value[-4:])
+    assert ssm.value.endswith(f"/{end + timedelta(hours=4):%Y-%m-%dT%H:%M:%SZ}")
 
 
 @pytest.mark.parametrize(
