@@ -95,10 +95,9 @@ def _address(url: str) -> tuple[str, int] | None:
             return None
         parts = urlsplit(url)
         default = DEFAULT_PORTS[parts.scheme]
-        port = parts.port or default
+        return str(parts.hostname), parts.port or default
     except (KeyError, ValueError):  # unknown scheme, invalid port, incomplete IPv6 address
         return None
-    return (parts.hostname, port) if parts.hostname and " " not in url else None
 
 
 def unreadable_files() -> list[Path]:

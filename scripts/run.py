@@ -32,8 +32,9 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No test images are staged, the endpoint does not serve the deployed model, or an execution failed for another
-        reason than a confidence below the threshold. `run.json` is written in the last case.
+        No test images are staged, the images or the model have other classes than the stack, the endpoint does not
+        serve the deployed model, or an execution did not end in time or failed for another reason than a confidence
+        below the threshold. `run.json` is written if executions were started.
     """
     stack, sagemaker = environment.stack, environment.client("sagemaker")
     images = read_test_images(

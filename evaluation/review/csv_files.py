@@ -56,12 +56,12 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
     Parameters
     ----------
     directory : folder, which is created if it is missing; images of an earlier call are deleted
-    command : command that stores the labels of the file, for the error message
+    command : `make review-csv` with its environment, for the error messages
 
     Raises
     ------
     LabelsError
-        The file exists and has labels that are not stored.
+        The file exists, and it has labels that are not stored, cannot be read, or lacks a column.
     """
     answered = answered_images(store)
     path, images = directory / FILE, directory / IMAGES
@@ -86,7 +86,7 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for entry in entries:
-            # the object name instead of the ID, because a spreadsheet program evaluates an ID that begins with =
+            # the ID as object keys contain it, because a spreadsheet program would evaluate an ID that begins with =
             table.writerow((entry.name, entry.key, " ".join(entry.reasons), f"{IMAGES}/{entry.name}.jpg", ""))
         write(path, stream.getvalue().encode())
     return path, len(entries)
@@ -97,7 +97,7 @@ def read_rows(path: Path, *, command: str) -> list[Row]:
 
     Parameters
     ----------
-    command : command that writes a new file, for the error message
+    command : `make review-csv` with its environment, for the error messages
 
     Raises
     ------
@@ -128,12 +128,12 @@ def store_labels(store: ReviewStore, path: Path, reviewer: str, *, command: str)
 
     Parameters
     ----------
-    command : command that writes a new file, for the error message
+    command : `make review-csv` with its environment, for the error messages
 
     Raises
     ------
     LabelsError
-        A line is invalid. Nothing was stored.
+        The file cannot be read, lacks a column, has no labels, or has an invalid line. Nothing was stored.
     """
     rows, allowed = read_rows(path, command=command), allowed_labels(store.classes)
     if not rows:

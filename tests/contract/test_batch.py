@@ -19,7 +19,7 @@ from tests.support.project import ROOT, unique
 from tests.support.sagemaker import ROLE, SageMaker
 from tests.support.waiting import eventually
 
-ACCOUNT = "arn:aws:iam::123456789012:role"
+STATES_ROLE = "arn:aws:iam::123456789012:role/states"
 SETTINGS = {"batch_size": 4, "max_concurrency": 2, "tolerated_failure_percentage": 30}
 UNUSUAL = ["test/a+b.png", "test/a%2Fb.png", "test/a#b c.png", "test/自転車.png"]
 
@@ -72,7 +72,7 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ba
     }
     arns = {name: deploy_function(emulator, name, environment, directory) for name in ("classify_batch", "summarize")}
     machine = emulator.client("stepfunctions").create_state_machine(
-        name=unique("batch"), definition=render(bucket, arns, directory), roleArn=f"{ACCOUNT}/states"
+        name=unique("batch"), definition=render(bucket, arns, directory), roleArn=STATES_ROLE
     )["stateMachineArn"]
     return Batches(BatchConfig("local", machine, bucket, ("test",), "batch"), emulator)
 

@@ -1,6 +1,6 @@
 """The policies that IAM, S3 and KMS return for the environment `prod`, and the permission to destroy `prod`.
 
-The tests share one account, and the last test destroys the environment.
+The tests share one account with test_environments.py, and the last test destroys the environment.
 """
 
 import ast
@@ -36,8 +36,8 @@ VARIABLES = {
     "TF_VAR_permissions_boundary": BOUNDARY,
     "TF_VAR_endpoint_hours": "8",
 }
-# Actions that AWS services perform with a role, in addition to those that this project's code performs. The comments
-# link to AWS's documentation.
+# Actions that a role needs and that cannot be found in the code, because an AWS service performs or requires them. The
+# links lead to AWS's documentation.
 LOG_OUTPUT = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, CreateTrainingJob and CreateModel
@@ -124,7 +124,7 @@ SERVICES = {
     "ssm",
     "states",
 }
-# IAM actions by the integration in the Resource of a Task state
+# The IAM action that each service integration needs; the keys are the ends of the Resource of Task states
 TASKS = {
     "lambda:invoke": "lambda:InvokeFunction",
     "dynamodb:getItem": "dynamodb:GetItem",
@@ -218,7 +218,7 @@ def test_policies_allow_no_action_on_all_resources_without_a_reason(policies: di
                 assert "iam:PassedToService" in json.dumps(statement["Condition"]), role
 
 
-def test_only_services_assume_roles_and_the_boundary_allows_their_actions(
+def test_only_services_assume_roles_and_the_bootstrap_boundary_allows_all_actions_of_the_roles(
     production: Deployment, policies: dict[str, list[dict[str, Any]]]
 ) -> None:
     iam = production.account.client("iam", production.stack.region)
@@ -328,7 +328,7 @@ def test_deployment_role_manages_only_its_environment(production: Deployment, bo
     arns = {
         arn for each in planned_resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))
     }
-    # permissions for a scaling policy refer to its scalable target, so the ARN of the policy is not checked
+    # permissions for a scaling policy refer to its scalable target, so the ARN of the scaling policy is not checked
     arns = {arn for arn in arns if arn.split(":")[2] != "autoscaling"}
     assert {arn.split(":")[2] for arn in arns} == SERVICES
 
@@ -341,7 +341,7 @@ def test_deployment_role_manages_only_its_environment(production: Deployment, bo
 
 
 def may_delete(policy: list[dict[str, Any]], arn: str) -> bool:
-    """Return whether a policy allows deleting a resource, assuming that the conditions of all statements are met."""
+    """Return whether a policy allows a Delete action on a resource if the conditions of all statements are met."""
     service = arn.split(":")[2]
     return any(
         statement["Effect"] == "Allow"

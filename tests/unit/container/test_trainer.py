@@ -35,7 +35,7 @@ def test_epoch_uses_every_example_if_all_hosts_have_the_same_number() -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 9, 100])
-def test_learning_rate_rises_and_falls_in_any_number_of_steps(steps: int) -> None:
+def test_learning_rate_rises_to_its_maximum_and_falls_if_there_are_several_steps(steps: int) -> None:
     # GIVEN
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = make_schedule(optimizer, steps)

@@ -94,16 +94,17 @@ def test_versions_that_were_in_use_before_are_read_from_the_parameter_history(
     assert registry.previous_arns() == [make_version(number).arn for number in expected]
 
 
+# v2 was in use last, v4 before it, and v1 first
 PREVIOUS = [make_version(number).arn for number in (2, 4, 1)]
 
 
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [
-        pytest.param(("Approved", "Approved", "Approved", "Approved"), 2, id="latest is approved"),
-        pytest.param(("Approved", "Rejected", "Approved", "Approved"), 4, id="latest is rejected"),
-        pytest.param(("Approved", "PendingManualApproval", "Approved", "Approved"), 4, id="latest is pending"),
-        pytest.param(("Approved", "Rejected", "Approved"), 1, id="second is deleted"),
+        pytest.param(("Approved", "Approved", "Approved", "Approved"), 2, id="v2 is approved"),
+        pytest.param(("Approved", "Rejected", "Approved", "Approved"), 4, id="v2 is rejected"),
+        pytest.param(("Approved", "PendingManualApproval", "Approved", "Approved"), 4, id="v2 is pending"),
+        pytest.param(("Approved", "Rejected", "Approved"), 1, id="v2 is rejected and v4 is deleted"),
     ],
 )
 def test_rollback_selects_the_latest_version_that_was_in_use_and_is_still_approved(

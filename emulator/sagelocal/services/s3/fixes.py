@@ -15,7 +15,7 @@ from moto.s3.responses import S3Response
 
 from sagelocal.core.patching import add, replace
 
-# Response fields of each listing that S3 URL-encodes if the request has `encoding-type=url`, but moto does not:
+# For each listing operation, the fields that S3 URL-encodes and moto does not, if a request has `encoding-type=url`:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html#API_ListObjectVersions_ResponseElements
 # To empty a bucket, Terraform's provider lists the versions with `encoding-type=url`, and decodes each key.
 UNENCODED = {

@@ -1,4 +1,7 @@
-"""A training container for tests: writes its hyperparameters to the model, and its channels and files to the output."""
+"""A training container for tests: logs metrics, counts its runs in a checkpoint, and writes what it received.
+
+It writes its hyperparameters to the model, and its channels, file names and the variable MINE to the output.
+"""
 
 import json
 import os

@@ -15,7 +15,7 @@ from ...waiting import eventually
 from .resources import PROCESSING_LOGS, SageMaker, processing_input, processing_output
 
 TWO_HOSTS = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}
-# A program that writes the configuration files and the content of all input files to the output `<host>.json`
+# A program that writes the configuration files and the content of all input files, and LEVEL, to `<host>.json`
 REPORT = """
 import json, os, pathlib
 root = pathlib.Path("/opt/ml")
@@ -114,7 +114,7 @@ assert path.read_text() == mine
 
 
 def test_program_in_the_container_calls_the_emulator(sagemaker: SageMaker, topic_and_queue: tuple[str, str]) -> None:
-    # GIVEN a program that publishes a metric, an object and a message
+    # GIVEN a program that writes a metric and an object, and publishes a message
     topic, queue = topic_and_queue
     program = """
 import os
