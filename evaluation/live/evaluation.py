@@ -14,7 +14,16 @@ from evaluation.live.join import Joined, LabelledImage, join
 from evaluation.live.labels import LabelSet
 from evaluation.live.live_figures import Arrays, compute_figures, to_arrays
 from evaluation.live.previous_model import PreviousModel
-from evaluation.live.results import Estimate, Figures, Labels, Live, Recommendation, Reviewed, Traffic
+from evaluation.live.results import (
+    Estimate,
+    Figures,
+    Labels,
+    Live,
+    Recommendation,
+    Reviewed,
+    Traffic,
+    is_mostly_covered,
+)
 from evaluation.live.sampling import METHOD, Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
 from evaluation.metrics import Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
@@ -34,7 +43,6 @@ NOT_COVERED = (
     "{count} of the {total} captured images are older or newer than all reviewed ones: the figures of all traffic "
     "assume that they are alike, so run `make select review ENV={environment}` with the same time range"
 )
-MAX_SHARE_NOT_COVERED = 0.2  # if the proportion of such images is higher, a note says so and the verdict is not known
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ def evaluate_live(data: LiveData, *, precision: float | None, previous: Previous
     sample = sample_of(images, captures, threshold)
     arrays = to_arrays(images)
     mistake_count, mistakes = confident_mistakes(data)
+    reviewed = reviewed_period(data)
     return {
         "written": datetime.now(UTC).isoformat(),
         "window": captures.window.to_json(),
@@ -94,19 +103,24 @@ def evaluate_live(data: LiveData, *, precision: float | None, previous: Previous
         "labelled": compute_figures(arrays, np.ones(len(images)), data.classes, threshold) if images else None,
         "audit": audit_estimate(images),
         "traffic": estimate_traffic(data, sample) if sample else None,
-        "reviewed": reviewed_period(data),
+        "reviewed": reviewed,
         "mistake_count": mistake_count,
         "mistakes": mistakes,
         "comparison": (
             compare(previous, images, captures, threshold) if images and isinstance(previous, PreviousModel) else None
         ),
         "recommendation": recommend(data, precision) if images and precision is not None else None,
-        "notes": list(notes(data, sample, precision, previous, environment)),
+        "notes": list(notes(data, sample, reviewed, precision, previous, environment)),
     }
 
 
 def notes(
-    data: LiveData, sample: Sample | None, precision: float | None, previous: PreviousModel | str, environment: str
+    data: LiveData,
+    sample: Sample | None,
+    reviewed: Reviewed | None,
+    precision: float | None,
+    previous: PreviousModel | str,
+    environment: str,
 ) -> Iterator[str]:
     """Yield a sentence for each limitation of the results."""
     if not data.joined.images:
@@ -116,7 +130,7 @@ def notes(
         yield NO_SAMPLE.format(environment=environment)
         if precision is not None:
             yield SIMPLE_SAMPLE
-    elif (reviewed := reviewed_period(data)) and reviewed["not_covered"] > MAX_SHARE_NOT_COVERED * len(data.captures):
+    elif reviewed and not is_mostly_covered(reviewed, len(data.captures)):
         yield NOT_COVERED.format(count=reviewed["not_covered"], total=len(data.captures), environment=environment)
     predicted = {image.prediction.class_number for image in data.joined.images}
     if len(predicted) == 1:

@@ -6,6 +6,8 @@ from evaluation.evaluate import Calibration, ClassMetrics
 from evaluation.metrics import CurvePoint, Interval
 from evaluation.monitoring import CapturedImage
 
+MAX_SHARE_NOT_COVERED = 0.2  # of the captured images
+
 
 class Estimate(TypedDict):
     """A metric with its 95 % interval.
@@ -149,6 +151,18 @@ class Reviewed(TypedDict):
     start: str
     end: str
     not_covered: int
+
+
+def is_mostly_covered(reviewed: Reviewed, records: int) -> bool:
+    """Return whether at most a fifth of the captured images are older or newer than all reviewed images.
+
+    If not, a note says so, and the accuracy in live traffic is not evidence for the report's verdict.
+
+    Parameters
+    ----------
+    records : number of captured images
+    """
+    return reviewed["not_covered"] <= MAX_SHARE_NOT_COVERED * records
 
 
 class Recommendation(TypedDict):

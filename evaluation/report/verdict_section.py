@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from evaluation.execution_metrics import IMAGE_ERRORS
 from evaluation.executions import BELOW_THRESHOLD, outcome
-from evaluation.live.evaluation import MAX_SHARE_NOT_COVERED
+from evaluation.live.results import is_mostly_covered
 from evaluation.report.drift_section import DECIDED, drifted_properties, latest_result
 from evaluation.report.results import Results
 from evaluation.report.verdict import (
@@ -105,11 +105,12 @@ def live_accuracy(results: Results) -> Check:
     measured = estimate and Accuracy(estimate["value"], estimate["interval"], estimate["n"])
     missing = NO_SAMPLE if found and found["labelled"] else NO_LIVE
     check = check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, missing)
-    if check.status is Status.PASSED and found and found["reviewed"]:
-        count, total = found["reviewed"]["not_covered"], found["records"]
-        if count > MAX_SHARE_NOT_COVERED * total:
-            return replace(check, status=Status.UNKNOWN, finding=NOT_REVIEWED.format(check.finding, count, total))
-    return check
+    if check.status is not Status.PASSED or not found or not (reviewed := found["reviewed"]):
+        return check
+    if is_mostly_covered(reviewed, found["records"]):
+        return check
+    finding = NOT_REVIEWED.format(check.finding, reviewed["not_covered"], found["records"])
+    return replace(check, status=Status.UNKNOWN, finding=finding)
 
 
 def drift(results: Results) -> Check:
