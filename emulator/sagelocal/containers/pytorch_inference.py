@@ -106,8 +106,8 @@ def _send(start_response: Any, status: int, headers: Mapping[str, str], body: by
 
 def main() -> None:
     """Serve the model until the process is interrupted."""
-    # a model must not import from the folder of this package, which does not exist in AWS's container
-    with contextlib.suppress(ValueError):  # the folder is not on the import path
+    # a model must not import from the folder that contains `sagelocal`, because AWS's container has no such folder
+    with contextlib.suppress(ValueError):  # raised if the folder is not on the import path
         sys.path.remove(str(Path(__file__).parents[2]))
     directory = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     sys.path.insert(0, str(directory / "code"))

@@ -59,7 +59,8 @@ def download_script(hyperparameters: Mapping[str, Any], folder: Path) -> str:
     Raises
     ------
     ScriptMissingError
-        The hyperparameters do not name a script and an archive, or the archive or the script in it is missing.
+        If the hyperparameters do not name a script and an archive, the archive is missing or invalid, or the archive
+        does not contain the script.
     """
     if PROGRAM not in hyperparameters or ARCHIVE not in hyperparameters:
         raise ScriptMissingError(f"the hyperparameters {PROGRAM} and {ARCHIVE} must name a script and its archive")

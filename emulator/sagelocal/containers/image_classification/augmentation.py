@@ -1,4 +1,4 @@
-"""Crop images to a batch, and apply the random transformations of the hyperparameter `augmentation_type`."""
+"""Crop images into a batch, and apply the random transformations of the hyperparameter `augmentation_type`."""
 
 import math
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 # The largest random changes
-HUE = 36 / 180  # of the color circle; AWS's range of 36 is on OpenCV's scale of 180
+HUE = 36 / 180  # fraction of the color circle: AWS documents 36, and OpenCV's hues go up to 180
 LIGHTNESS = SATURATION = 50 / 255  # on a scale from 0 to 1
 ROTATION = math.radians(10)
 SHEAR = 0.1
@@ -35,7 +35,7 @@ def crop_randomly(images: list[NDArray[np.uint8]], size: tuple[int, int], genera
 
 
 def shift_colors(batch: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift each image's hue, saturation and lightness at random; both batches are float32 from 0 to 255."""
+    """Shift each image's hue, saturation and lightness at random; `batch` and result are float32 from 0 to 255."""
     draws = torch.rand(3, len(batch), 1, 1, generator=generator) * 2 - 1
     hue, lightness, saturation = to_hls(batch / 255)
     shifted = from_hls(
@@ -86,7 +86,7 @@ def from_hls(hue: Tensor, lightness: Tensor, saturation: Tensor) -> Tensor:
 
 
 def _crop(images: list[NDArray[np.uint8]], size: tuple[int, int], positions: Tensor) -> Tensor:
-    """Crop each image at its position, n x 2, from (0, 0) for the top left to (1, 1) for the bottom right."""
+    """Crop image i at `positions[i]`: (0, 0) is the top left corner, (1, 1) the bottom right corner."""
     height, width = size
     crops = []
     for image, (vertical, horizontal) in zip(images, positions.tolist(), strict=True):

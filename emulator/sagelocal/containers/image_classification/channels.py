@@ -50,7 +50,7 @@ def check(config: Mapping[str, Mapping[str, str]]) -> bool:
     Raises
     ------
     CustomerError
-        If a channel is missing or unknown, or has a missing or unknown content type, or the content types differ.
+        If a channel is missing or unknown, has a missing or unknown content type, or only some channels have RecordIO.
     UnsupportedError
         If a channel uses Pipe mode or contains a model for incremental training.
     """
@@ -171,14 +171,14 @@ def _listed(images: Path, lists: Path) -> Iterator[_Example]:
         raise CustomerError(f"Unable to start training. Empty .lst file in {lists.name} channel.")
     seen: set[int] = set()
     for number, line in enumerate(lines, 1):
-        location = f"Invalid lst file in the {images.name} channel: line {number}"
+        location = f"Invalid .lst file in the {lists.name} channel: line {number}"
         index, label, path = _line(line, location)
         if index in seen:
             raise CustomerError(f"{location} repeats index {index} of an earlier line")
         seen.add(index)
         file = images / path
         if not file.resolve().is_relative_to(images.resolve()):
-            raise CustomerError(f"{location} names {path}, which is outside the channel")
+            raise CustomerError(f"{location} names {path}, which is outside the {images.name} channel")
         if not file.is_file():
             raise CustomerError(f"{location} names {path}, which is not in the {images.name} channel")
         yield _Example(path, file.read_bytes(), label)

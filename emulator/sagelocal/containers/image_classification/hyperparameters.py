@@ -12,8 +12,8 @@ from sagelocal.containers.image_classification.errors import CustomerError, Unsu
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152, 200)
 CIFAR_DEPTHS = (20, 32, 44, 56, 110)
-SMALL = 32  # pixels; the largest height and width for CIFAR_DEPTHS
-SMALLEST = 28  # pixels; up to this height, MXNet builds a CIFAR network even for IMAGENET_DEPTHS
+CIFAR_MAX_SIZE = 32  # pixels; the largest height and width for CIFAR_DEPTHS
+IMAGENET_MIN_HEIGHT = 29  # pixels; below this height, MXNet builds a CIFAR network even for IMAGENET_DEPTHS
 PRETRAINED_SHAPE = (3, 224, 224)
 TUNING_OBJECTIVE = "_tuning_objective_metric"  # hyperparameter that SageMaker adds to the training jobs of a tuning job
 
@@ -134,15 +134,15 @@ def _check_together(hyperparameters: Hyperparameters) -> None:
             f"use_pretrained_model=1 requires num_layers of {_join(IMAGENET_DEPTHS)} and image_shape 3,224,224 "
             f"(got {hyperparameters.num_layers} and {shape})"
         )
-    if hyperparameters.num_layers in CIFAR_DEPTHS and max(height, width) > SMALL:
+    if hyperparameters.num_layers in CIFAR_DEPTHS and max(height, width) > CIFAR_MAX_SIZE:
         raise CustomerError(
-            f"num_layers {hyperparameters.num_layers} is for images of at most {SMALL} x {SMALL} pixels, but "
-            f"image_shape is {shape}: choose num_layers of {_join(IMAGENET_DEPTHS)}"
+            f"num_layers {hyperparameters.num_layers} is for images of at most {CIFAR_MAX_SIZE} x {CIFAR_MAX_SIZE} "
+            f"pixels, but image_shape is {shape}: choose num_layers of {_join(IMAGENET_DEPTHS)}"
         )
-    if hyperparameters.num_layers in IMAGENET_DEPTHS and height <= SMALLEST:
+    if hyperparameters.num_layers in IMAGENET_DEPTHS and height < IMAGENET_MIN_HEIGHT:
         raise CustomerError(
-            f"num_layers {hyperparameters.num_layers} is for images of more than {SMALLEST} pixels, but image_shape "
-            f"is {shape}: choose num_layers of {_join(CIFAR_DEPTHS)}"
+            f"num_layers {hyperparameters.num_layers} is for images with a height of at least {IMAGENET_MIN_HEIGHT} "
+            f"pixels, but image_shape is {shape}: choose num_layers of {_join(CIFAR_DEPTHS)}"
         )
     if hyperparameters.mini_batch_size > hyperparameters.num_training_samples:
         raise CustomerError("The number of input images must be bigger or equal to the mini_batch_size.")

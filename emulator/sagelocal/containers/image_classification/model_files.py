@@ -27,7 +27,7 @@ def create(hyperparameters: Hyperparameters) -> ResNet:
 
 
 def save(network: ResNet, hyperparameters: Hyperparameters, folder: Path, epoch: int) -> Path:
-    """Write the weights after `epoch`, counted from 0; an interruption leaves no partial file."""
+    """Write the weights after `epoch`, counted from 0, atomically, and return the path of the weight file."""
     path = folder / f"{PREFIX}{epoch + 1:04d}{SUFFIX}"
     part = path.with_suffix(".part")
     content = {
@@ -49,7 +49,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def load(folder: Path) -> tuple[ResNet, tuple[int, int]]:
-    """Load the network of the last epoch for inference, and return it with its input's height and width.
+    """Load the network of the last saved epoch for inference, and return it with its input's height and width.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def load(folder: Path) -> tuple[ResNet, tuple[int, int]]:
     paths = weight_files(folder)
     if not paths:
         raise FileNotFoundError(
-            f"{folder} contains no {PREFIX}*{SUFFIX}: only models trained by this image can be served"
+            f"{folder} contains no {PREFIX}*{SUFFIX}: serve a model that the emulator's image-classification trained"
         )
     content = torch.load(paths[-1], weights_only=True)
     channels, height, width = content["image_shape"]

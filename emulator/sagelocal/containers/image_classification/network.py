@@ -8,7 +8,7 @@ for images of ImageNet's size. For small images, the first convolution has a str
 import torch
 from torch import Tensor, nn
 
-from sagelocal.containers.image_classification.hyperparameters import CIFAR_DEPTHS, SMALL
+from sagelocal.containers.image_classification.hyperparameters import CIFAR_DEPTHS, CIFAR_MAX_SIZE
 
 # Number of residual units in each stage, by depth
 UNITS = {
@@ -69,7 +69,7 @@ class ResNet(nn.Module):
         channels, height, width = image_shape
         first, *stages = widths(num_layers)
         layers: list[nn.Module] = [nn.BatchNorm2d(channels, eps=EPSILON, affine=False)]
-        if max(height, width) <= SMALL:
+        if max(height, width) <= CIFAR_MAX_SIZE:
             layers.append(nn.Conv2d(channels, first, 3, padding=1, bias=False))
         else:
             layers += [

@@ -41,7 +41,7 @@ def read(path: Path) -> Iterator[LabelledImage]:
     Raises
     ------
     RecordError
-        If the file is not valid.
+        If the file is not in RecordIO format, or is truncated.
     """
     for record in join(parts(path)):
         yield parse(record)
@@ -61,10 +61,10 @@ def parts(path: Path) -> Iterator[tuple[int, bytes]]:
             yield word >> LENGTH_BITS, padded[:length]
 
 
-def join(found: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
+def join(flagged_parts: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
     """Yield whole records, after joining the parts of split records."""
     pieces: list[bytes] = []
-    for flag, content in found:
+    for flag, content in flagged_parts:
         if flag > LAST or (flag in (WHOLE, FIRST)) == bool(pieces):
             raise RecordError("the parts of a record are not in order")
         pieces.append(content)

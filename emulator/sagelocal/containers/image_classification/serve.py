@@ -34,8 +34,8 @@ class PayloadError(Exception):
 class Application:
     """WSGI application that serves the model in a folder.
 
-    Errors: 415 for an unknown content type, 406 if neither JSON nor JSON Lines is accepted, 413 for a body that is too
-    large, 400 for a body that is not an image.
+    HTTP statuses of errors: 415 for an unknown content type, 406 if the request accepts neither JSON nor JSON Lines,
+    413 for a body that is too large, 400 for a body that is not a readable image.
     """
 
     def __init__(self, folder: Path) -> None:

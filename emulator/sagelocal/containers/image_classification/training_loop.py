@@ -54,6 +54,7 @@ def fit(
         save(epoch, accuracy if accuracy > stopping.best else None)
         stop = stopping.update(epoch, accuracy)
         state = {
+            # after early stopping, a restarted job must not train the remaining epochs
             "trained": hyperparameters.epochs if stop else epoch + 1,
             "best": stopping.best,
             "waited": stopping.waited,
@@ -68,7 +69,7 @@ def fit(
 
 
 def make_optimizer(network: ResNet, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
-    """Create the optimizer; as in MXNet, only `sgd` and `nag` use weight decay, and biases are excluded."""
+    """Create the optimizer: only `sgd` and `nag` use weight decay, as AWS documents, but not for biases, as in MXNet."""
     rate, named = hyperparameters.learning_rate, list(network.named_parameters())
     if hyperparameters.optimizer == "adam":
         return torch.optim.Adam(
@@ -86,7 +87,7 @@ def make_optimizer(network: ResNet, hyperparameters: Hyperparameters) -> torch.o
         },
         {"params": [each for name, each in named if not name.endswith("weight")], "weight_decay": 0.0},
     ]
-    # PyTorch refuses Nesterov momentum of 0, which would be equivalent to sgd
+    # with a momentum of 0, nag is the same as sgd, but PyTorch rejects nesterov=True
     nesterov = hyperparameters.optimizer == "nag" and hyperparameters.momentum > 0
     return torch.optim.SGD(groups, lr=rate, momentum=hyperparameters.momentum, nesterov=nesterov)
 

@@ -119,7 +119,7 @@ def test_channel_must_contain_exactly_one_recordio_file(tmp_path: Path) -> None:
         ("0\t2\t0.png", r"0\.png in the train channel has class 2, but num_classes 2 allows 0 to 1"),
         ("0\t0\t1\t0.png", "line 1 has 2 labels: more than one requires multi_label=1"),
         ("0\t0\tmissing.png", r"line 1 names missing\.png, which is not in the train channel"),
-        ("0\t0\t../validation/0.png", "which is outside the channel"),
+        ("0\t0\t../validation/0.png", "which is outside the train channel"),
         ("0\t0\t0.png\n0\t1\t1.png", "line 2 repeats index 0 of an earlier line"),
     ],
     ids=lambda value: value.replace("\t", " ").replace("\n", " ") if "\t" in value or value[0].isdigit() else "",

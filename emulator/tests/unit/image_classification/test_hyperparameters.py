@@ -143,7 +143,7 @@ def test_cifar_depth_refuses_large_images(depth: int) -> None:
 def test_imagenet_depth_refuses_images_of_28_pixels(depth: int) -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,32,32"}).num_layers == depth
-    with pytest.raises(CustomerError, match=f"num_layers {depth} is for images of more than 28 pixels"):
+    with pytest.raises(CustomerError, match=f"num_layers {depth} is for images with a height of at least 29 pixels"):
         parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,28,28"})
 
 
