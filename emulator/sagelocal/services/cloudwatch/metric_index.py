@@ -22,7 +22,7 @@ class MetricIndex:
     def update(self, data: Sequence[MetricDatumBase]) -> None:
         """Index the data points that were appended since the last call.
 
-        If `data` is not the list object of the last call, replace the index.
+        If `data` is not the list object of the last call, rebuild the index.
         """
         if data is not self._data:
             self._data, self._indexed, self._by_metric = data, 0, defaultdict(list)

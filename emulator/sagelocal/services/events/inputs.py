@@ -48,7 +48,7 @@ def _predefined(event: dict[str, Any], rule: Any) -> dict[str, Any]:
 
 
 def _fill(template: str, values: dict[str, Any]) -> str:
-    """Replace a template's variables with their values: inside a JSON string with escaped text, elsewhere with JSON."""
+    """Replace a template's variables with their values: as escaped text inside JSON strings, as JSON elsewhere."""
 
     def replacement(variable: re.Match[str]) -> str:
         if variable[1] not in values:

@@ -1,4 +1,4 @@
-"""Matches events with rules, and delivers matching events to the rules' targets."""
+"""Compares events with the patterns of rules, and delivers matching events to the rules' targets."""
 
 import copy
 import json
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from moto.events.models import Rule, events_backends
+from moto.events.models import EventPattern, Rule, events_backends
 from moto.events.responses import EventsHandler
 
 from sagelocal.core.emulator import Emulator
@@ -18,31 +18,26 @@ from sagelocal.services.events.targets import SERVICES, deliver
 
 RESERVED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
 MOTO_SERVICES = ("logs", "events")  # targets that moto supports: log groups, event buses, archives, API destinations
+MOTO_SEND: Any = Rule.send_to_targets  # moto's function, which `install` replaces
 
 
 def install(emulator: Emulator) -> None:
-    """Make moto deliver events in background threads, and to types of targets that moto does not support."""
-
+    """Make moto deliver events in background threads, and also to types of targets that moto does not support."""
     # accessed here, not in `send_to_targets`, where two threads could create the cached property at the same time
     deliveries = emulator.deliveries
 
     def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
         # a rule with only a schedule has no pattern; moto would match it with all events
         if rule.state != "DISABLED" and rule.event_pattern.get_pattern():
-            deliveries.run(partial(match, rule, original_event))
+            deliveries.run(partial(_send_if_matching, emulator, rule, original_event))
 
-    def match(rule: Any, record: dict[str, Any]) -> None:
-        event = public(record)
-        if not rule.event_pattern.matches_event(event):
-            return
-        send(emulator, rule, event)
-        others = copy.copy(rule)
-        others.targets = [target for target in rule.targets if _service(target) in MOTO_SERVICES]
-        if others.targets:
-            original(others, copy.deepcopy(record))  # a copy, because moto modifies the event
-
-    original = replace(Rule, "send_to_targets", send_to_targets, parameters=("original_event", "transform_input"))
+    replace(Rule, "send_to_targets", send_to_targets, parameters=("original_event", "transform_input"))
     _reserve_sources()
+
+
+def _send_if_matching(emulator: Emulator, rule: Any, event: dict[str, Any]) -> None:
+    if rule.event_pattern.matches_event(public(event)):
+        send(emulator, rule, event)
 
 
 def _reserve_sources() -> None:
@@ -116,13 +111,19 @@ def public(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def send(emulator: Emulator, rule: Any, event: dict[str, Any]) -> None:
-    """Deliver an event to the targets of a rule, even if the event does not match the rule's pattern."""
-    for target in list(rule.targets):
+    """Deliver an event in moto's internal format to the targets of a rule, even if it does not match the pattern."""
+    targets = list(rule.targets)
+    for target in targets:
         if _service(target) in SERVICES:
-            deliver(emulator, rule, target, event)
+            deliver(emulator, rule, target, public(event))
         elif _service(target) not in MOTO_SERVICES:
             message = f"rule {rule.name}: sagelocal does not support the target {target['Arn']}"
             print(message, file=sys.stderr, flush=True)
+    moto_rule: Any = copy.copy(rule)
+    moto_rule.targets = [target for target in targets if _service(target) in MOTO_SERVICES]
+    if moto_rule.targets:
+        moto_rule.event_pattern = EventPattern.load(None)  # matches every event
+        MOTO_SEND(moto_rule, copy.deepcopy(event))  # a copy, because moto modifies the event
 
 
 def _service(target: dict[str, Any]) -> str:

@@ -85,7 +85,7 @@ class _Cron:
         for year, month in product(self.years, self.months):
             if (year, month) < (start.year, start.month):
                 continue
-            for day in _month(year, month):
+            for day in _dates(year, month):
                 if day >= start.date() and _is_day(self.days, day) and _is_weekday(self.weekdays, day):
                     for hour, minute in product(self.hours, self.minutes):
                         yield datetime(day.year, day.month, day.day, hour, minute)
@@ -114,6 +114,7 @@ def _parse_cron(expression: str) -> _Cron | None:
         weekdays,
         _values(years, YEARS),
     )
+    # these calls raise the ValueError of an invalid field; the date does not matter
     _is_day(days, date(2026, 1, 31))
     _is_weekday(weekdays, date(2026, 1, 31))
     return cron
@@ -140,13 +141,13 @@ def _number(text: str, names: tuple[str, ...]) -> int:
     return names.index(text.upper()) + 1 if text.upper() in names else int(text)
 
 
-def _month(year: int, month: int) -> list[date]:
+def _dates(year: int, month: int) -> list[date]:
     return [date(year, month, day) for day in range(1, calendar.monthrange(year, month)[1] + 1)]
 
 
 def _is_day(text: str, day: date) -> bool:
     """Return whether a day-of-month field, such as `?`, `L`, `15W` or `1-7`, matches a date."""
-    month = _month(day.year, day.month)
+    month = _dates(day.year, day.month)
     if text == "?":
         return True
     if text == "L":

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-
 import re
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,7 +15,7 @@ from moto.events.models import EventsBackend, Rule, events_backends
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
-from sagelocal.services.events.rules import public, record, send
+from sagelocal.services.events.rules import record, send
 from sagelocal.services.events.schedule_expressions import is_valid, next_time
 
 POLL_INTERVAL = 0.2  # seconds between checks for rules that are due
@@ -24,7 +25,7 @@ LastTimes = WeakKeyDictionary[Rule, datetime]
 # after other numbers:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rate-expressions.html
 UNSUPPORTED = re.compile(r"at\(|rate\((1 \w+s|(?!1 )\d+ (minute|hour|day))\)")
-PUT_RULE = (
+PUT_RULE_PARAMETERS = (
     *("name", "description", "event_bus_arn", "event_pattern", "role_arn"),
     *("scheduled_expression", "state", "managed_by", "tags"),
 )
@@ -45,7 +46,7 @@ def _check_expressions() -> None:
             raise ValidationException("Parameter ScheduleExpression is not valid.")
         return original(backend, name, *arguments, **named)
 
-    original = replace(EventsBackend, "put_rule", put_rule, parameters=PUT_RULE)
+    original = replace(EventsBackend, "put_rule", put_rule, parameters=PUT_RULE_PARAMETERS)
 
 
 def take_due(rules: list[Rule], last_times: LastTimes, now: datetime) -> list[Rule]:
@@ -64,15 +65,15 @@ def take_due(rules: list[Rule], last_times: LastTimes, now: datetime) -> list[Ru
 
 
 def scheduled_event(rule: Rule) -> dict[str, Any]:
-    """Return the event that a scheduled rule sends to its targets."""
-    return public(record(rule.account_id, rule.region_name, "aws.events", "Scheduled Event", rule.arn, {}))
+    """Return the event that a scheduled rule sends to its targets, in moto's internal format."""
+    return record(rule.account_id, rule.region_name, "aws.events", "Scheduled Event", rule.arn, {})
 
 
 def _watch(emulator: Emulator, stopped: threading.Event) -> None:
     last_times: LastTimes = WeakKeyDictionary()
     while not stopped.wait(POLL_INTERVAL):
         for rule in take_due(_scheduled_rules(), last_times, datetime.now(UTC)):
-            send(emulator, rule, scheduled_event(rule))
+            emulator.deliveries.run(partial(send, emulator, rule, scheduled_event(rule)))
 
 
 def _scheduled_rules() -> list[Rule]:

@@ -45,11 +45,11 @@ def deliver(emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[s
         Event in the format that targets receive.
     """
     call = SERVICES[target["Arn"].split(":")[2]]
-    # AWS does not document the execution's name: https://github.com/localstack/localstack/pull/11427
-    name = f"{event['id']}_{uuid.uuid4()}"
+    # AWS does not document this name: https://github.com/localstack/localstack/pull/11427
+    execution_name = f"{event['id']}_{uuid.uuid4()}"
     emulator.deliveries.deliver(
         f"rule {rule.name}: cannot deliver to {target['Arn']}",
-        lambda: call(emulator, target, transform(target, event, rule), name),
+        lambda: call(emulator, target, transform(target, event, rule), execution_name),
         policy=target.get("RetryPolicy") or {},
         done=partial(_report, emulator, rule, target, event),
         is_retriable=is_retriable,
@@ -83,26 +83,26 @@ def queue_url(client: Any, arn: str) -> str:
     return str(client.get_queue_url(QueueName=arn.split(":")[5])["QueueUrl"])
 
 
-def _invoke_function(emulator: Emulator, target: dict[str, Any], text: str, name: str) -> None:
+def _invoke_function(emulator: Emulator, target: dict[str, Any], text: str, execution_name: str) -> None:
     client = emulator.client("lambda", _region(target))
     client.invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=text.encode())
 
 
-def _publish(emulator: Emulator, target: dict[str, Any], text: str, name: str) -> None:
+def _publish(emulator: Emulator, target: dict[str, Any], text: str, execution_name: str) -> None:
     emulator.client("sns", _region(target)).publish(TopicArn=target["Arn"], Message=text)
 
 
-def _send_message(emulator: Emulator, target: dict[str, Any], text: str, name: str) -> None:
+def _send_message(emulator: Emulator, target: dict[str, Any], text: str, execution_name: str) -> None:
     _, _, _, region, account, queue = target["Arn"].split(":")
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
     # calls moto directly, because an HTTP request would take longer than the rest of the delivery
     sqs_backends[account][region].send_message(queue, text, group_id=group)
 
 
-def _start_execution(emulator: Emulator, target: dict[str, Any], text: str, name: str) -> None:
+def _start_execution(emulator: Emulator, target: dict[str, Any], text: str, execution_name: str) -> None:
     emulator.backlog.delay()
     emulator.client("stepfunctions", _region(target)).start_execution(
-        stateMachineArn=target["Arn"], input=text, name=name
+        stateMachineArn=target["Arn"], input=text, name=execution_name
     )
 
 
