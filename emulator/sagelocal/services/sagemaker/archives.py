@@ -20,7 +20,10 @@ class ArchiveError(Exception):
 
 
 def pack(*folders: Path) -> bytes:
-    """Pack the contents of folders into one `tar.gz`; if a file name repeats, the first folder's file is packed."""
+    """Pack the contents of folders into one `tar.gz`.
+
+    If several folders contain a file with the same relative path, the file of the first of these folders is packed.
+    """
     files = {path.relative_to(folder).as_posix(): path for folder in reversed(folders) for path in folder.rglob("*")}
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
@@ -35,8 +38,8 @@ def unpack(stream: BinaryIO, folder: Path) -> None:
     Raises
     ------
     ArchiveError
-        If the archive is incomplete, contains an error that is found, or has a member whose name or link points
-        outside the folder.
+        If tarfile detects that the archive is invalid or incomplete, or the name or link of a member points outside
+        the folder.
     """
     try:
         with tarfile.open(fileobj=stream) as archive:

@@ -127,10 +127,10 @@ def _transform(s3: Any, server: ModelServer, job: Any, data_log: LogStream) -> N
                 moment = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
                 data_log.write(f"{moment}:[sagemaker logs]: {bucket}/{key}: {line}")
             continue
-        end = b"\n" if job.transform_output.get("AssembleWith") == "Line" else b""
-        assembled = b"".join(response.rstrip(b"\n") + end if end else response for response in responses)
+        if job.transform_output.get("AssembleWith") == "Line":
+            responses = [response.rstrip(b"\n") + b"\n" for response in responses]
         relative = key.removeprefix(base).lstrip("/")
-        s3.put_object(Bucket=target_bucket, Key=f"{target}/{relative}.out".lstrip("/"), Body=assembled)
+        s3.put_object(Bucket=target_bucket, Key=f"{target}/{relative}.out".lstrip("/"), Body=b"".join(responses))
     if kinds:
         raise JobFailedError(f"{kinds[0]}: {SEE_LOG}")
 

@@ -48,7 +48,7 @@ class Deployment:
         config
             `DeploymentConfig` of the request; None if the request has none.
         instances
-            Number of instances of the endpoint, with which a step size in instances becomes a share of the traffic.
+            Number of the endpoint's instances, to convert a step size in instances to a share of the traffic.
         """
         policy = (config or {}).get("BlueGreenUpdatePolicy")
         if not config or not policy:

@@ -121,7 +121,10 @@ class Processes:
         return process
 
     def end(self, process: Process, *, grace: float) -> None:
-        """Send SIGTERM to a process and its children, and SIGKILL after `grace` seconds."""
+        """Send SIGTERM to a process and its children, and wait at most `grace` seconds for the process to end.
+
+        Then kill all of them that still run.
+        """
         process.signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):  # finish() kills the process
             process.wait(grace)

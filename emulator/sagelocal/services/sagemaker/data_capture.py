@@ -65,7 +65,7 @@ class Captures:
         """
         if not config.get("EnableCapture"):
             return
-        if random.random() * 100 >= config.get("InitialSamplingPercentage", 100):  # noqa: S311 (a sample)
+        if random.random() * 100 >= config.get("InitialSamplingPercentage", 100):  # noqa: S311 (sampling, not secrets)
             return
         now = datetime.now(UTC)
         destination = _Destination(region, config["DestinationS3Uri"], endpoint, variant)

@@ -18,7 +18,7 @@ IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
 
 
 def install(endpoints: Endpoints) -> None:
-    """Patch and add moto's endpoint operations."""
+    """Patch moto's endpoint operations, and add UpdateEndpoint."""
     _install_creation(endpoints)
     _install_update(endpoints)
     _install_weights(endpoints)
@@ -150,7 +150,7 @@ def _variants(backend: SageMakerModelBackend, endpoint_name: str) -> list[dict[s
 def _check_variants(endpoint: Any, variants: list[dict[str, Any]]) -> None:
     """Refuse a blue/green deployment that changes the variant names.
 
-    Source: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html.
+    Source: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
     """
     old, new = [sorted(each["VariantName"] for each in side) for side in (endpoint.production_variants, variants)]
     if old != new:

@@ -31,7 +31,7 @@ class FolderUpload:
     uri
         S3 URI of the prefix for the files.
     skip_existing
-        Whether files that already exist are uploaded only if they change, because S3 has them.
+        Whether a file that exists before the first upload is uploaded only after a change, because S3 already has it.
     follow_links
         Whether symbolic links to files are uploaded as files; if not, they are ignored.
     """

@@ -33,7 +33,7 @@ class Invocation:
 
     Attributes
     ----------
-    status : HTTP status of the model's response; 0 if the model did not respond
+    status : HTTP status of the model's response; 0 after a timeout, 503 if the model server cannot be reached
     latency : microseconds that the model took to respond
     overhead : microseconds of the invocation outside the model
     concurrent : number of requests that the model server was processing, including this request

@@ -23,8 +23,8 @@ from sagelocal.services.sagemaker.production_variants import RetiredError, Varia
 
 PATH = re.compile(r"POST /endpoints/[^/]+/invocations")
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
-BODY_LIMIT = 6_291_456
-MESSAGE_LENGTH = 1024
+BODY_LIMIT = 6_291_456  # bytes
+MESSAGE_LENGTH = 1024  # maximum number of characters of an error's OriginalMessage
 FORWARDED_HEADERS = ("Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
 TIMEOUT_MESSAGE = (
     "Your invocation timed out while waiting for a response from container {}. Review the latency metrics for each "
@@ -41,12 +41,12 @@ class _NotFoundError(Exception):
 
 @dataclass(frozen=True)
 class _Request:
-    """The parameters of one InvokeEndpoint request; `target` is the name of the requested variant, if any."""
+    """The parameters of one InvokeEndpoint request."""
 
     account: str
     region: str
     endpoint: str
-    target: str | None
+    target_variant: str | None
     headers: dict[str, str]
     body: bytes
 
@@ -75,7 +75,7 @@ def _read(environ: Mapping[str, Any]) -> _Request:
         account=get_account_id_from(access_key),
         region=region,
         endpoint=environ["PATH_INFO"].split("/")[2],
-        target=environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT"),
+        target_variant=environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT"),
         headers={
             "Content-Type": environ.get("CONTENT_TYPE") or "application/octet-stream",
             **{name: environ[variable] for name, variable in variables.items() if environ.get(variable)},
@@ -137,9 +137,10 @@ def _call_model(endpoints: Endpoints, request: _Request) -> _Result:
         fleet = endpoints.fleet(endpoint.arn) if endpoint else None
         if fleet is None:
             raise _NotFoundError(f"Endpoint {name} of account {account} not found.")
-        variant = fleet.choose(request.target)
+        target = request.target_variant
+        variant = fleet.choose(target)
         if variant is None:
-            raise _NotFoundError(f"Variant {request.target} not found for endpoint {name} of account {account}.")
+            raise _NotFoundError(f"Variant {target} not found for endpoint {name} of account {account}.")
         start, concurrent = time.perf_counter(), variant.busy + 1
         try:
             response = _respond(variant, request.body, request.headers)

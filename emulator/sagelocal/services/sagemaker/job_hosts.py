@@ -17,7 +17,7 @@ from sagelocal.core.emulator import Emulator
 from sagelocal.services.sagemaker.child_processes import Process, Processes, child_environment
 from sagelocal.services.sagemaker.errors import JobFailedError
 from sagelocal.services.sagemaker.log_stream import LogStream
-from sagelocal.services.sagemaker.model_server import MODULES
+from sagelocal.services.sagemaker.model_server import PACKAGE_FOLDER
 from sagelocal.services.sagemaker.virtual_environment import create_environment
 
 FAILED_HOST_GRACE = 2.0  # seconds between SIGTERM and SIGKILL for the remaining hosts after one host has failed
@@ -201,5 +201,5 @@ class Hosts(ABC, Generic[C]):
             **{name: container.localize(value) for name, value in (self.request.get("Environment") or {}).items()},
         }
         if not self._specification.get("ContainerEntrypoint"):
-            variables["PYTHONPATH"] = os.pathsep.join(filter(None, (MODULES, variables.get("PYTHONPATH"))))
+            variables["PYTHONPATH"] = os.pathsep.join(filter(None, (PACKAGE_FOLDER, variables.get("PYTHONPATH"))))
         return variables

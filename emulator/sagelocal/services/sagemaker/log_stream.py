@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 INTERVAL = 0.2  # seconds between two writes
 BATCH = 1000  # events per call; CloudWatch allows 10,000
-MAX_LINE = 262_000  # bytes; CloudWatch allows 256 KiB including 26 bytes of overhead
+MAX_LINE = 262_000  # bytes after which a line is cut; less than CloudWatch's limit for an event
 
 
 class LogStream:

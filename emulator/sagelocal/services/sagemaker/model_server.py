@@ -35,7 +35,7 @@ TAIL = 2000  # characters of a server's log to keep in memory
 QUOTED = 400  # characters of the log to quote in a FailureReason
 # the folder that contains the package `sagelocal`; it is added to PYTHONPATH, so that the commands in the images file
 # can run the modules of `sagelocal.containers`
-MODULES = str(Path(__file__).parents[3])
+PACKAGE_FOLDER = str(Path(__file__).parents[3])
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ModelServer:
     ------
     HostingError
         If the image has no `serve` command, the model's files cannot be downloaded or unpacked, or the server does
-        not become healthy.
+        not start or does not become healthy.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class ModelServer:
             "AWS_DEFAULT_REGION": region,
             **emulator.child_environment,
             **environment,
-            "PYTHONPATH": os.pathsep.join(filter(None, (MODULES, environment.get("PYTHONPATH")))),
+            "PYTHONPATH": os.pathsep.join(filter(None, (PACKAGE_FOLDER, environment.get("PYTHONPATH")))),
         }
         try:
             return self._processes.start(

@@ -2,6 +2,7 @@
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
 https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html
+
 Each host has its own folder. Because scripts contain paths below `/opt/ml`, a mount namespace mounts the folder at
 `/opt/ml`. On a machine that does not allow mount namespaces, the path of the folder replaces `/opt/ml` in the entry
 point, its arguments, the environment variables, the configuration files and the scripts among the inputs.

@@ -1,6 +1,6 @@
-"""ListProcessingJobs, because moto ignores the sort order and returns neither FailureReason nor ExitMessage.
+"""Replaces moto's ListProcessingJobs, which ignores the sort order and omits FailureReason and ExitMessage.
 
-moto also divides the jobs into pages before it filters them, so a page may be empty.
+moto's operation also divides the jobs into pages before it filters them, so a page may be empty.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListProcessingJobs.html
 """

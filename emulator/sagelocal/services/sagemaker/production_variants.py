@@ -69,7 +69,7 @@ class Variant:
         self._retired = False
         self._idle = threading.Condition()
         self._restarting = threading.Lock()
-        self._ended = threading.Event()
+        self._watch_stopped = threading.Event()
         try:
             self._server = start()
         except Exception:
@@ -108,7 +108,7 @@ class Variant:
 
     def stop_watching(self) -> None:
         """Stop checking and restarting the server."""
-        self._ended.set()
+        self._watch_stopped.set()
 
     def drain(self, limit: float) -> None:
         """Accept no more requests, wait at most `limit` seconds for requests in progress, and stop the server."""
@@ -140,7 +140,7 @@ class Variant:
 
     def _watch(self) -> None:
         failed, next_ping = 0, time.monotonic() + PING_INTERVAL
-        while not self._ended.wait(WATCH_INTERVAL):
+        while not self._watch_stopped.wait(WATCH_INTERVAL):
             if self._on_demand:
                 self._stop_if_idle()
                 continue
@@ -159,7 +159,7 @@ class Variant:
                 self._server.stop()
 
     def _failed_pings(self, before: int) -> int:
-        """Ping the server and return the number of consecutive failed pings, of which `before` were counted earlier."""
+        """Ping the server; return 0 if it responds, otherwise the number of failed pings, `before` plus 1."""
         return 0 if self._server.ping() else before + 1
 
     def _try_restart(self) -> None:

@@ -51,12 +51,12 @@ def list_keys(s3: Any, uri: str) -> list[str]:
 
 
 def download_source(s3: Any, source: Mapping[str, Any], folder: Path, shard: Shard) -> None:
-    """Download the objects of an `S3DataSource` (a prefix or a manifest); of sharded data, only the host's shard.
+    """Download the objects of an `S3DataSource` (a prefix or a manifest), or only the host's shard of sharded data.
 
     Raises
     ------
     MissingObjectError
-        If an object is missing.
+        If the manifest or an object is missing, or no object has the prefix.
     DataSourceError
         If the S3DataType is not supported, the manifest is invalid, or a key cannot be used as a file path.
     """
@@ -153,7 +153,7 @@ def _read(s3: Any, uri: str, description: str) -> bytes:
 
 
 def upload_archive(s3: Any, folders: Sequence[Path], uri: str) -> None:
-    """Upload the contents of folders as one `tar.gz`; if a file name repeats, the first folder's file is uploaded."""
+    """Upload the contents of folders as one `tar.gz`, which `pack` creates."""
     bucket, key = split_uri(uri)
     s3.put_object(Bucket=bucket, Key=key, Body=pack(*folders))
 

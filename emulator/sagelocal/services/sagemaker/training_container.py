@@ -18,7 +18,7 @@ from sagelocal.services.sagemaker.container_paths import localize, localize_scri
 
 DRIVERS = "sm_drivers"  # the channel with the driver scripts that a job of the SageMaker Python SDK v3 starts
 LOOPBACK, INTERFACE = "127.0.0.1", "lo"
-FAILURE_LENGTH = 1024
+FAILURE_LENGTH = 1024  # characters
 # the rendezvous address of a job's hosts in the SDK's scripts/environment.py
 RENDEZVOUS = re.compile(rb'^SM_MASTER_ADDR = "algo-1"\nSM_MASTER_PORT = 7777$', re.M)
 

@@ -101,7 +101,7 @@ class TrainingRun(JobRun):
         self._upload(containers)
 
     def _was_interrupted(self, result: Result[TrainingContainer]) -> bool:
-        """Whether the spot instances were interrupted: a host was killed although nobody stopped the job."""
+        """Return whether the spot instances were interrupted: a host was killed although nobody stopped the job."""
         return self._is_spot and result.status == KILLED and not self._is_stopped and not self.processes.stopping
 
     def _attempt(self, folder: Path) -> tuple[list[TrainingContainer], Result[TrainingContainer] | None]:

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHype
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ DEFINITION_MEMBERS = (
 
 
 def install(emulator: Emulator) -> None:
-    """Patch and add moto's operations on hyperparameter tuning jobs."""
+    """Patch moto's CreateHyperParameterTuningJob, and add the operations that stop a job and list its training jobs."""
     runs: dict[str, TuningRun] = {}
 
     def create_tuning_job(self: SageMakerResponse) -> ActionResult:
@@ -148,7 +149,7 @@ class TuningRun:
         try:
             while self._launch() or len(self._recorded) < len(self._children):
                 self._poll()
-                threading.Event().wait(POLL_INTERVAL)
+                time.sleep(POLL_INTERVAL)
             self._end()
         except ClientError as error:
             self._end(f"{error.response['Error']['Code']}: {error.response['Error']['Message']}")

@@ -9,8 +9,8 @@ import sys
 import venv
 from pathlib import Path
 
-# Commands and the modules that they run with the virtual environment's Python, so that the modules can import the
-# packages that the job installs
+# Module that each command runs with the virtual environment's Python, so that the module can import the packages that
+# the job installs
 COMMANDS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
 SCRIPT = '#!/bin/sh\nexec "$(dirname "$0")/python3" -m {} "$@"\n'
 
