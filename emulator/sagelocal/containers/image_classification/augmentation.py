@@ -64,14 +64,14 @@ def to_hls(batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     red, green, blue = batch.unbind(1)
     high, low = batch.amax(1), batch.amin(1)
     spread = (high - low).clamp_min(1e-6)
-    sixths = torch.where(
+    hue_in_sixths = torch.where(
         high == red,
         (green - blue) / spread,
         torch.where(high == green, (blue - red) / spread + 2, (red - green) / spread + 4),
     )
     lightness = (high + low) / 2
     saturation = (high - low) / (1 - (2 * lightness - 1).abs()).clamp_min(1e-6)
-    return (sixths / 6) % 1, lightness, saturation
+    return (hue_in_sixths / 6) % 1, lightness, saturation
 
 
 def from_hls(hue: Tensor, lightness: Tensor, saturation: Tensor) -> Tensor:

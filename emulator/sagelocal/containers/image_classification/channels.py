@@ -58,7 +58,7 @@ def check(config: Mapping[str, Mapping[str, str]]) -> bool:
         if name not in (*SPLITS, *LISTS, PRETRAINED):
             raise CustomerError(f"Channel '{name}' is unknown: use {', '.join((*SPLITS, *LISTS))}")
         if channel.get("TrainingInputMode", "File") == "Pipe":
-            raise UnsupportedError(f"Pipe mode, which channel '{name}' uses (use File mode)")
+            raise UnsupportedError(f"Pipe mode (use File mode for channel '{name}')")
     _require(config, SPLITS)
     types = {name: _content_type(name, config[name]) for name in (*SPLITS, *LISTS) if name in config}
     packed = types["train"] == RECORDIO
@@ -102,8 +102,8 @@ def read(folder: Path, name: str, hyperparameters: Hyperparameters, *, packed: b
 def check_count(train: Split, hyperparameters: Hyperparameters) -> None:
     """Raise an error if `num_training_samples` differs from the number of training images.
 
-    AWS's image trains nevertheless, but AWS documents that a wrong number breaks the learning rate schedule and
-    distributed training.
+    AWS's image trains nevertheless, but AWS documents that a wrong number makes the learning rate schedule undefined,
+    and may affect the accuracy of distributed training.
     """
     if len(train.labels) != hyperparameters.num_training_samples:
         raise CustomerError(

@@ -48,7 +48,7 @@ def read(path: Path) -> Iterator[LabelledImage]:
 
 
 def parts(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the flag and content of each part: a record or a piece of a split record."""
+    """Yield the flag and content of each part, which is a whole record or a piece of a split record."""
     with path.open("rb") as file:
         while header := file.read(8):
             if len(header) < 8 or header[:4] != MAGIC:

@@ -69,7 +69,7 @@ def fit(
 
 
 def make_optimizer(network: ResNet, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
-    """Create the optimizer: only `sgd` and `nag` use weight decay, as AWS documents, but not for biases, as in MXNet."""
+    """Create the optimizer. As AWS documents, only `sgd` and `nag` use weight decay; as in MXNet, biases have none."""
     rate, named = hyperparameters.learning_rate, list(network.named_parameters())
     if hyperparameters.optimizer == "adam":
         return torch.optim.Adam(

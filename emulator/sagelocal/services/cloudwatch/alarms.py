@@ -172,7 +172,7 @@ def _value(alarm: Alarm, index: MetricIndex, start: datetime, end: datetime) -> 
 def statistic(data: Sequence[Any], name: str) -> float | None:
     """Return a statistic of data points, or None if there are no data points.
 
-    Percentiles ignore data points that are statistic sets, as on AWS.
+    As on AWS, percentiles ignore data points that are statistic sets; without other data points, they are None.
 
     Parameters
     ----------

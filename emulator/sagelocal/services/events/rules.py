@@ -16,7 +16,7 @@ from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
 from sagelocal.services.events.targets import SERVICES, deliver
 
-RESERVED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
+REFUSED_ENTRY = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
 MOTO_SERVICES = ("logs", "events")  # targets that moto supports: log groups, event buses, archives, API destinations
 MOTO_SEND: Any = Rule.send_to_targets  # moto's function, which `install` replaces
 
@@ -49,10 +49,10 @@ def _reserve_sources() -> None:
 
     def put_events(request: Any) -> str:
         events = request._get_param("Entries")
-        reserved = [str(event.get("Source")).startswith("aws.") for event in events]
-        accepted = [event for event, refuse in zip(events, reserved, strict=True) if not refuse]
+        is_reserved = [str(event.get("Source")).startswith("aws.") for event in events]
+        accepted = [event for event, reserved in zip(events, is_reserved, strict=True) if not reserved]
         sent = iter(request.events_backend.put_events(accepted))
-        entries = [RESERVED if refuse else next(sent) for refuse in reserved]
+        entries = [REFUSED_ENTRY if reserved else next(sent) for reserved in is_reserved]
         return json.dumps({"FailedEntryCount": sum("ErrorCode" in entry for entry in entries), "Entries": entries})
 
     # patches the response class, because event buses use the backend's `put_events` to forward events of AWS services

@@ -37,7 +37,8 @@ def is_zone(name: str) -> bool:
     """Return whether there is a time zone with this name."""
     try:
         return bool(ZoneInfo(name))
-    except (KeyError, ValueError, OSError):  # unknown name, path outside the time zone database, folder of the database
+    # in this order: the name is unknown, points outside the time zone database, or names a folder of the database
+    except (KeyError, ValueError, OSError):
         return False
 
 

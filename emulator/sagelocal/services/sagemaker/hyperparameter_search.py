@@ -27,6 +27,8 @@ class Search:
     InvalidRequestError
         If no range is given, a range or its scaling type is invalid, the strategy is not supported, or the strategy
         does not support the ranges.
+    NotImplementedError
+        If optuna is not installed.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:

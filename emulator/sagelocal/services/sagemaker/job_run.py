@@ -151,8 +151,8 @@ class JobRun(ABC):
 def failure_reason(failure: str, status: int) -> str:
     """Return the FailureReason of a job whose container has failed.
 
-    The reason begins with `AlgorithmError`, unless the container's text begins with `ClientError`, as texts of AWS's
-    built-in algorithms do.
+    The reason begins with `AlgorithmError`, unless the container's explanation begins with `ClientError`, as those of
+    AWS's built-in algorithms may do.
 
     Parameters
     ----------

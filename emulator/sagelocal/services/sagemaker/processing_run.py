@@ -1,6 +1,6 @@
 """The run of one processing job: downloads its inputs, runs its containers, uploads its outputs.
 
-Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-run-image.html (the exit status decides on success)
+Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-run-image.html (exit status of a job)
 https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html (ExitMessage)
 https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-python-sdk-troubleshooting.html (an example of FailureReason)
 https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/local/image.py (process() also uploads the

@@ -19,7 +19,7 @@ from sagelocal.services.sagemaker.job_run import DAY
 from sagelocal.services.sagemaker.training_metrics import compile_patterns
 from sagelocal.services.sagemaker.training_run import MESSAGES, TrainingRun
 
-_REQUEST = (
+PARAMETERS = (
     "TrainingJobName",
     "HyperParameters",
     "AlgorithmSpecification",
@@ -39,7 +39,7 @@ def install(emulator: Emulator, processes: Processes) -> None:
     creating = threading.Lock()
 
     def create_training_job(self: SageMakerResponse) -> ActionResult:
-        request = {name: self._get_param(name) for name in _REQUEST}
+        request = {name: self._get_param(name) for name in PARAMETERS}
         with creating:
             _validate(self, request)
             check_training(emulator.quotas, self.sagemaker_backend, request)

@@ -25,7 +25,7 @@ from sagelocal.services.sagemaker.training_container import TrainingContainer
 from sagelocal.services.sagemaker.training_hosts import TrainingHosts
 
 KILLED = 137  # exit status after SIGKILL
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrainingJob.html, SecondaryStatus
+# StatusMessage of each SecondaryStatus: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrainingJob.html
 MESSAGES = {
     "Starting": "Preparing the instances for training",
     "Downloading": "Downloading the training image",
