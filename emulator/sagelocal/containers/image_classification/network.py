@@ -2,7 +2,8 @@
 
 He et al., Identity Mappings in Deep Residual Networks (2016): normalization and activation before each convolution.
 Networks with one of CIFAR_DEPTHS have three stages, for images of CIFAR's size. All other networks have four stages,
-for images of ImageNet's size. For small images, the first convolution has a stride of 1 and is not followed by pooling.
+for images of ImageNet's size. If the height and width are at most CIFAR_MAX_SIZE, the first convolution has a stride of
+1 and is not followed by pooling.
 """
 
 import torch

@@ -35,7 +35,7 @@ def _install_creation(endpoints: Endpoints) -> None:
         check_endpoint(endpoints.quotas, self, endpoint_config_name)
         endpoint: Any = create(self, endpoint_name, endpoint_config_name, tags)
         endpoint.endpoint_status = "Creating"
-        # set after the deployment, because AWS returns only the data capture of the active endpoint configuration
+        # None until the deployment ends: AWS returns only the data capture of the active endpoint configuration
         endpoint.data_capture_config = None
         _start_deployment(endpoints, self, endpoint, endpoint_config_name, Deployment())
         return endpoint  # type: ignore[no-any-return]  # moto's FakeEndpoint

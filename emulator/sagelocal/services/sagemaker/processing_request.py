@@ -39,7 +39,7 @@ def check(request: Mapping[str, Any]) -> None:
     """
     cluster = request["ProcessingResources"]["ClusterConfig"]
     if cluster.get("InstancePreferences"):
-        raise NotImplementedError("InstancePreferences: use InstanceType and InstanceCount")
+        raise NotImplementedError("ClusterConfig has InstancePreferences; use InstanceType and InstanceCount")
     if not cluster.get("InstanceType") or not cluster.get("InstanceCount"):
         raise InvalidRequestError("ClusterConfig must have an InstanceType and an InstanceCount")
     for each in request.get("ProcessingInputs") or []:
@@ -88,11 +88,11 @@ def _outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _check_input(given: Mapping[str, Any]) -> None:
     name, source = given["InputName"], given.get("S3Input")
     if given.get("DatasetDefinition"):
-        raise NotImplementedError(f"DatasetDefinition of input {name}: export the data to S3 and use an S3Input")
+        raise NotImplementedError(f"input {name} has a DatasetDefinition; export the data to S3 and use an S3Input")
     if not source:
         raise InvalidRequestError(f"ProcessingInput {name} must have an S3Input or a DatasetDefinition")
     if source.get("S3InputMode") == "Pipe":
-        raise NotImplementedError(f"S3InputMode Pipe of input {name}: use File")
+        raise NotImplementedError(f"input {name} has the S3InputMode Pipe; use File")
     if source.get("S3CompressionType") == "Gzip":
         raise InvalidRequestError(
             f"S3CompressionType Gzip of input {name} can only be used when Pipe mode is specified as the S3InputMode"
@@ -115,7 +115,7 @@ def _check_unique_paths(request: Mapping[str, Any]) -> None:
 def _check_output(given: Mapping[str, Any]) -> None:
     name, target = given["OutputName"], given.get("S3Output")
     if given.get("FeatureStoreOutput"):
-        raise NotImplementedError(f"FeatureStoreOutput of output {name}: use an S3Output")
+        raise NotImplementedError(f"output {name} has a FeatureStoreOutput; use an S3Output")
     if not target:
         raise InvalidRequestError(f"ProcessingOutput {name} must have an S3Output or a FeatureStoreOutput")
     _check_location(name, target, given)
@@ -124,7 +124,7 @@ def _check_output(given: Mapping[str, Any]) -> None:
 def _check_location(name: str, location: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Check the S3Uri and the LocalPath of an input or output."""
     if not location["S3Uri"].startswith("s3://"):
-        raise NotImplementedError(f"S3Uri {location['S3Uri']} of {name}: use a URI that begins with s3://")
+        raise NotImplementedError(f"the S3Uri of {name} is {location['S3Uri']}; use a URI that begins with s3://")
     if given.get("AppManaged"):
         return
     path = PurePosixPath(location.get("LocalPath") or "")

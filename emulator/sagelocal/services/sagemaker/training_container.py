@@ -3,8 +3,9 @@
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
 and https://github.com/aws/sagemaker-training-toolkit (environment variables).
 
-Each host of a job has its own folder instead of `/opt/ml`. The environment variables contain the path of this folder,
-and the path replaces `/opt/ml` in entry points and in the SDK's driver scripts.
+Each host of a job has its own folder instead of `/opt/ml`. The `SM_*` variables contain the path of this folder. The
+path also replaces `/opt/ml` in the request's entry point, arguments and environment variables, and in the SDK's driver
+scripts.
 """
 
 import json

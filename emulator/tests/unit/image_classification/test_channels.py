@@ -68,7 +68,7 @@ def test_channel_with_an_unknown_name_or_wrong_content_type_is_refused(
     [
         (
             {"train": channel("application/x-recordio", "Pipe")},
-            "emulator's .* does not support Pipe mode .use File mode for channel 'train'.",
+            r"emulator's .* does not support Pipe mode \(use File mode for channel 'train'\)",
         ),
         ({"model": channel("application/x-sagemaker-model")}, "emulator's .* does not support channel 'model'"),
     ],
