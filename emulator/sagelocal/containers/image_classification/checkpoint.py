@@ -40,7 +40,7 @@ class Checkpoints:
         part.replace(self.folder / NAME)
 
     def load(self) -> dict[str, Any] | None:
-        """Restore the model's files and return the state; return None without a checkpoint of these hyperparameters."""
+        """Restore the model's files and return the state, or return None if no checkpoint has these hyperparameters."""
         path = self.folder / NAME
         if not path.is_file():
             return None

@@ -63,7 +63,7 @@ class Application:
         Raises
         ------
         PayloadError
-            If the content is not an image.
+            If the content is not a readable PNG or JPEG, or has too many pixels.
         """
         try:
             image = decode(content)

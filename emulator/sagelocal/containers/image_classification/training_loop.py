@@ -107,7 +107,7 @@ def train_epoch(
     generator: torch.Generator,
     epoch: int,
 ) -> Mapping[str, float]:
-    """Train on all training images once and return the metrics: accuracy, and top-k accuracy if `top_k` is set."""
+    """Train for one epoch and return the metrics: accuracy, and top-k accuracy if `top_k` is set."""
     network.train()
     accuracy = AccuracyCounter(hyperparameters)
     size = hyperparameters.mini_batch_size
@@ -194,7 +194,7 @@ class EarlyStopping:
     Attributes
     ----------
     best : best validation accuracy so far; -1 before the first epoch
-    waited : number of epochs since the last improvement
+    waited : number of epochs since the last improvement that counts (see `update`)
     """
 
     hyperparameters: Hyperparameters

@@ -111,7 +111,15 @@ def public(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def send(emulator: Emulator, rule: Any, event: dict[str, Any]) -> None:
-    """Deliver an event in moto's internal format to the targets of a rule, even if it does not match the pattern."""
+    """Deliver an event to the targets of a rule, without comparing it with the rule's pattern.
+
+    Parameters
+    ----------
+    rule
+        moto's object for the rule.
+    event
+        Event in moto's internal format.
+    """
     targets = list(rule.targets)
     for target in targets:
         if _service(target) in SERVICES:

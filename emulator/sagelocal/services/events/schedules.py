@@ -19,7 +19,8 @@ from sagelocal.services.events.rules import record, send
 from sagelocal.services.events.schedule_expressions import is_valid, next_time
 
 POLL_INTERVAL = 0.2  # seconds between checks for rules that are due
-# The time at which each rule was last due or first found. An updated rule is a new object, so its interval restarts.
+# The time at which each rule was last due or first found. For an updated rule, moto creates a new object, so the rule's
+# interval restarts.
 LastTimes = WeakKeyDictionary[Rule, datetime]
 # Unlike EventBridge Scheduler, rules accept no `at` expressions. The unit of a rate must be singular after 1 and plural
 # after other numbers:

@@ -57,7 +57,7 @@ def deliver(emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[s
 
 
 def is_retriable(error: Exception) -> bool:
-    """Return whether EventBridge retries after an error: not if the target does not exist or rejects the input."""
+    """Return whether EventBridge retries after an error: False if the target does not exist or rejects the input."""
     if isinstance(error, ServiceException):
         return False
     if not isinstance(error, ClientError):

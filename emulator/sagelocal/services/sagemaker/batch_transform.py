@@ -1,7 +1,7 @@
 """Batch transform jobs: send every object with an S3 prefix to a model server, and store the responses in S3.
 
-As on AWS, the FailureReason of a job only refers to the job's log. The log stream `<job>/i-0/data-log` names each
-object that failed:
+As on AWS, if a model returns no prediction for an object, the FailureReason only refers to the job's log. The log
+stream `<job>/i-0/data-log` names each object that failed:
 https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
 https://github.com/aws/sagemaker-tensorflow-serving-container/issues/93
 https://github.com/aws/amazon-sagemaker-examples/issues/1620

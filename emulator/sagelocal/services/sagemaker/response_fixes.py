@@ -13,8 +13,9 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from sagelocal.core.patching import replace
 
-# members of an endpoint configuration that moto does not store, and members that moto returns even if they are empty
+# members of an endpoint configuration that moto does not store
 DROPPED_CONFIG_MEMBERS = ("ShadowProductionVariants", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
+# members of an endpoint configuration that moto returns even if they are empty
 EMPTY_CONFIG_MEMBERS = ("AsyncInferenceConfig", "DataCaptureConfig", "KmsKeyId")
 
 

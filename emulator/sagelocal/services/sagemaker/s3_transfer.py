@@ -71,7 +71,7 @@ def download_source(s3: Any, source: Mapping[str, Any], folder: Path, shard: Sha
 
 
 def download(s3: Any, uri: str, folder: Path, shard: Shard = Shard()) -> None:
-    """Download the objects with a prefix to files that are named as in SageMaker's File mode.
+    """Download the objects with a prefix, or only a shard of them. Name the files as SageMaker's File mode does.
 
     Raises
     ------

@@ -116,7 +116,7 @@ class TrainingContainer:
         )
 
     def variables(self, *, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> dict[str, str]:
-        """Return the `SM_*` variables that AWS's training toolkit sets."""
+        """Return the job's `SM_*` variables, in the format of AWS's training toolkit, and SAGEMAKER_BASE_DIR."""
         root = str(self.root)
         return {
             "SAGEMAKER_BASE_DIR": root,

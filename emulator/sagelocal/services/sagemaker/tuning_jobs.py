@@ -199,7 +199,7 @@ class TuningRun:
                 if key in ("TrainingImage", "TrainingInputMode", "MetricDefinitions") and value
             },
             HyperParameters={**static, **tuned, OBJECTIVE: self._metric},
-            # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html, Tags
+            # AWS documents that the training jobs get the tuning job's tags
             Tags=list(self.job.tags or []),
             **{key: definition[key] for key in DEFINITION_MEMBERS if definition.get(key)},
         )
