@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="files to delete before a new emulator starts, because they describe resources of an earlier emulator",
+        help="files and directories that describe an earlier emulator's resources; deleted before a new one starts",
     )
     by_name["exec"].add_argument(
         "command", nargs="+", metavar="COMMAND", help="after `--`: the command and its arguments"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sagelocal.services.awslambda.function import Function, Result
 from sagelocal.services.awslambda.log_lines import Usage, format_log
-from sagelocal.services.awslambda.namespaces import OPT, TMP, entry, interpreter_directories
+from sagelocal.services.awslambda.namespaces import OPT, TMP, command_prefix, interpreter_directories
 from sagelocal.services.awslambda.runtime import import_paths, module_arguments
 from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
 
@@ -198,7 +198,7 @@ class ExecutionEnvironment:
         if not isolated:
             return [sys.executable, "-S", "-m", *module]
         kept = [directories.code, directories.runtime, *interpreter_directories()]
-        return [*entry(tmp=self._directory, opt=directories.layers, kept=kept), *module]
+        return [*command_prefix(tmp=self._directory, opt=directories.layers, kept=kept), *module]
 
     def _variables(self, directories: Directories, aws: dict[str, str], *, isolated: bool) -> dict[str, str]:
         function = self.function
