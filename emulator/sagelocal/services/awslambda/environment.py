@@ -54,15 +54,16 @@ class ExecutionEnvironment:
     aws
         Environment variables that direct AWS SDKs to the emulator.
     scratch
-        Directory in which the environment creates its temporary directory. The function finds the temporary directory
-        at /tmp if `isolated`, and otherwise only in the variable TMPDIR.
+        Directory in which the environment creates its temporary directory. The path of the temporary directory is /tmp
+        for the function if `isolated`. Otherwise only the variable TMPDIR contains the path.
 
     Attributes
     ----------
     idle_since
         End of the last invocation, as a value of `time.monotonic()`.
     retired
-        Whether the function has been updated or deleted. If it has, the environment ends after the current invocation.
+        Whether the environment must end after the current invocation, because the function has been updated or deleted
+        or the emulator stops.
     log_stream
         Name of the environment's log stream in CloudWatch Logs.
     """
@@ -107,7 +108,8 @@ class ExecutionEnvironment:
         return not self.retired and self._process.poll() is None and self._api.init_error is None
 
     def wait_until_ready(self) -> None:
-        """Wait until the process is ready for an invocation, has failed, or has exceeded the initialization timeout."""
+        """Wait until the process is ready for an invocation, has failed, or has exceeded the time to initialize."""
+        # AWS repeats an initialization of more than INIT_TIMEOUT in the first invocation, within the function's timeout
         self._api.ready.wait(INIT_TIMEOUT + self.function.timeout)
         self._init = time.monotonic() - self._started
 

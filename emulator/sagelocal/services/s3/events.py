@@ -116,8 +116,8 @@ def install(emulator: Emulator) -> None:
     original = replace(S3Backend, "delete_object", delete_object, parameters=CHANGES["delete_object"])
     for name, parameters in CHANGES.items():
         _serialize(name, parameters)
-    _hold_conditions("put_object", ())
-    _hold_conditions("_key_response_post", ("request", "body", "bucket_name", "query", "key_name"))
+    _lock_conditional_writes("put_object", ())
+    _lock_conditional_writes("_key_response_post", ("request", "body", "bucket_name", "query", "key_name"))
     for name in ("key_response", "bucket_response"):
         _send_after_response(name)
 
@@ -147,7 +147,7 @@ def _serialize(name: str, parameters: tuple[str, ...]) -> None:
     original = replace(S3Backend, name, change, parameters=parameters)
 
 
-def _hold_conditions(name: str, parameters: tuple[str, ...]) -> None:
+def _lock_conditional_writes(name: str, parameters: tuple[str, ...]) -> None:
     """Prevent other writes between the check of a request's condition (`If-Match`, `If-None-Match`) and its write."""
 
     def respond(response: Any, *arguments: Any, **named: Any) -> Any:

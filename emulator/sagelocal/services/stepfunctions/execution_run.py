@@ -28,7 +28,7 @@ METRICS = {
     ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
 }
 
-MAX_EVENT_DATA = 248 * 1024  # bytes of an execution's input and output in an EventBridge event
+MAX_EVENT_DATA = 248 * 1024  # maximum total size of the input and output in an EventBridge event, in bytes
 
 
 def install() -> None:
@@ -122,7 +122,7 @@ def send_event(execution: Any, status: ExecutionStatus) -> None:
 
 
 def _data(execution: Any) -> dict[str, Any]:
-    """Return the event's members for input and output. Data that would make the event too large are left out.
+    """Return the event's members for input and output. Omit the input, or both, if the event would be too large.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """

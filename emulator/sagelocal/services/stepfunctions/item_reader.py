@@ -99,7 +99,7 @@ def _config(env: Any, reader: Any) -> dict[str, Any]:
 
 
 def _listed(client: Any, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield an item, with AWS's members, for every object with a key prefix."""
+    """Yield an item for every object with the key prefix. The items have the same members as on AWS."""
     for page in client.get_paginator("list_objects_v2").paginate(**parameters):
         for entry in page.get("Contents", []):
             yield {

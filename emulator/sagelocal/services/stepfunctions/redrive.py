@@ -21,12 +21,12 @@ REDRIVABLE = {ExecutionStatus.FAILED, ExecutionStatus.ABORTED, ExecutionStatus.T
 
 
 def install() -> None:
-    """Add the operation."""
+    """Add the operation RedriveExecution."""
     add(StepFunctionResponse, "redrive_execution", redrive_execution)
 
 
 def redrive_execution(self: Any) -> ActionResult:
-    """RedriveExecution: run the state that failed or was interrupted again, with the same input."""
+    """RedriveExecution: start an execution again at the state that failed or was interrupted, with the same input."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     if execution.exec_status not in REDRIVABLE:
         raise ExecutionNotRedrivable(

@@ -245,6 +245,24 @@ def test_version_keeps_and_runs_its_definition(states: Any, machines: StateMachi
     assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 2
 
 
+def test_executions_of_a_version_are_listed_without_those_of_other_versions(
+    states: Any, machines: StateMachines
+) -> None:
+    # GIVEN an execution of version 10
+    machine = machines.create(PASS, publish=True)
+    for number in range(2, 11):
+        definition = json.dumps({**PASS, "Comment": str(number)})
+        states.update_state_machine(stateMachineArn=machine, definition=definition, publish=True)
+    execution = machines.finish(states.start_execution(stateMachineArn=f"{machine}:10")["executionArn"])
+
+    # WHEN the executions of versions 1 and 10 are listed
+    first, tenth = (states.list_executions(stateMachineArn=f"{machine}:{number}")["executions"] for number in (1, 10))
+
+    # THEN only version 10 has the execution
+    assert first == []
+    assert [listed["executionArn"] for listed in tenth] == [execution["executionArn"]]
+
+
 def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -> None:
     # GIVEN two versions, of which the first has an alias
     machine = machines.create(PASS, publish=True)
