@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:  # a full or read-only disk, or missing permissions
         print(
-            f"error: {error.strerror}: {error.filename or options.directory}: free the disk, or choose another "
+            f"error: {error.strerror}: {error.filename or options.directory}: free disk space, or choose another "
             "directory with --directory",
             file=sys.stderr,
         )

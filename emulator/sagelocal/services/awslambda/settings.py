@@ -9,7 +9,7 @@ from sagelocal.core.patching import add, replace
 
 
 def install() -> None:
-    """Patch moto to store dead-letter targets, log settings and the function ARN of an event source mapping."""
+    """Make moto store dead-letter targets, log settings, tracing updates and the functions of event source mappings."""
     _store_settings()
     _store_mapped_arn()
     # When moto publishes a version, it deep-copies the function, including all logs. Without this patch, the version

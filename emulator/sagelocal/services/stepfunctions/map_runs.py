@@ -248,7 +248,7 @@ class Counts:
     run
         The Map Run.
     items
-        Whether items are counted, and not child executions.
+        Whether items are counted instead of child executions.
     """
 
     run: MapRun

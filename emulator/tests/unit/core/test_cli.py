@@ -208,7 +208,7 @@ def test_directory_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path
     # THEN
     assert ended.returncode == 1
     assert ended.stderr == (
-        f"error: Not a directory: {file / 'emulator'}: free the disk, or choose another directory with --directory\n"
+        f"error: Not a directory: {file / 'emulator'}: free disk space, or choose another directory with --directory\n"
     )
 
 
