@@ -43,6 +43,8 @@ def _restart(execution: Any) -> None:
     former = execution.exec_worker.env
     worker = execution._get_start_execution_worker()
     environment = worker.env
+    if former.cloud_watch_logging_session is not None:
+        former.cloud_watch_logging_session.redrive_count = execution.redrive_count
     environment.event_manager = _continued_history(former.event_manager)
     environment.variable_store = former.variable_store
     environment.map_run_record_pool_manager = former.map_run_record_pool_manager
