@@ -268,7 +268,7 @@ def describe(execution: Any) -> dict[str, Any]:
     """Return the response of DescribeExecution, which contains the outcome only if the status is not RUNNING."""
     summary = _summary(execution)  # the status is read before the outcome, because the outcome is stored first
     description = {name: value for name, value in execution.to_describe_output().items() if value is not None}
-    if summary["status"] == ExecutionStatus.RUNNING:  # although the outcome may have been stored since then
+    if summary["status"] == ExecutionStatus.RUNNING:  # omit an outcome that was stored after the status was read
         description = {name: value for name, value in description.items() if name not in OUTCOME}
     description["input"] = execution.execution_input
     description["redriveCount"] = getattr(execution, "redrive_count", 0)
