@@ -50,6 +50,19 @@ INVALID_DEFINITIONS = [
     ),
     pytest.param(_definition(A={"Type": "Pass", "Next": "A"}), "MISSING_END_STATE", "/States", id="no-end"),
     pytest.param(_definition(A={"Type": "Sleep", "End": True}), "SCHEMA_VALIDATION_FAILED", None, id="type"),
+    pytest.param(_definition(A={"Type": [], "Next": "A"}), "MISSING_END_STATE", "/States", id="type-not-a-string"),
+    pytest.param(
+        _definition(A={"Type": "Pass", "Next": ["A"]}),
+        "MISSING_TRANSITION_TARGET",
+        "/States/A/Next",
+        id="next-not-a-string",
+    ),
+    pytest.param(
+        json.dumps({"StartAt": {}, "States": {"A": {"Type": "Succeed"}}}),
+        "MISSING_TRANSITION_TARGET",
+        "/StartAt",
+        id="start-not-a-string",
+    ),
     pytest.param(
         _definition(A={"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createNothing", "End": True}),
         "SCHEMA_VALIDATION_FAILED",
