@@ -93,7 +93,7 @@ def install(emulator: Emulator) -> None:
 
     def send(account_id: str, event_name: S3NotificationEvent, bucket: Any, key: Any) -> None:
         if bucket.notification_configuration is not None and not _is_spurious(event_name, key):
-            _send(emulator, bucket, event_name, key.name, _object(event_name, key))
+            _send(emulator, bucket, event_name, key.name, _description(key))
 
     def delete_object(
         backend: Any, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
@@ -194,7 +194,7 @@ def _is_spurious(event_name: S3NotificationEvent, key: Any) -> bool:
     return event_name == S3NotificationEvent.OBJECT_CREATED_PUT_EVENT and key.multipart is not None
 
 
-def _object(event_name: S3NotificationEvent, key: Any) -> dict[str, Any]:
+def _description(key: Any) -> dict[str, Any]:
     """Return the size, ETag and version ID of an object, with the field names of EventBridge events.
 
     The version ID is absent if the bucket is not versioned.
