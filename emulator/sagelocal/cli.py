@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:  # a full or read-only disk, or missing permissions
         print(
-            f"error: {error.strerror}: {error.filename or options.directory}: free the disk, or choose another "
+            f"error: {error.strerror}: {error.filename or options.directory}: free disk space, or choose another "
             "directory with --directory",
             file=sys.stderr,
         )
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="files to delete before a new emulator starts, because they describe resources of an earlier emulator",
+        help="files and directories that describe an earlier emulator's resources; deleted before a new one starts",
     )
     by_name["exec"].add_argument(
         "command", nargs="+", metavar="COMMAND", help="after `--`: the command and its arguments"

@@ -82,7 +82,7 @@ def start(directory: Path, *, arguments: Sequence[str] = (), invalidate: Sequenc
     Raises
     ------
     SagelocalError
-        The new emulator ended before it responded, or did not respond in time.
+        The new emulator ended before it responded or did not respond in time, or an earlier one cannot be killed.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
@@ -116,17 +116,25 @@ def execute(directory: Path, command: Sequence[str]) -> None:
     Raises
     ------
     SagelocalError
-        No emulator responds, or the command does not exist.
+        No emulator responds, or the command does not exist or is not a program.
     """
     environment = child_environment(os.environ, running(directory).url or "")
     try:
         os.execvpe(command[0], list(command), environment)  # noqa: S606 (no shell is needed)
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         raise SagelocalError(f"command not found: {command[0]}") from None
+    except OSError as error:
+        raise SagelocalError(f"cannot run {command[0]}: {error.strerror}") from None
 
 
 def stop(directory: Path) -> bool:
-    """Stop the directory's emulator and its child processes, and return whether it was running."""
+    """Stop the directory's emulator and its child processes, and return whether the emulator was running.
+
+    Raises
+    ------
+    SagelocalError
+        The emulator is still running after SIGKILL.
+    """
     if not directory.is_dir():
         return False
     with _locked(directory):

@@ -1,18 +1,18 @@
-"""Counts the work that waits for a free process, and delays new work while too much work waits."""
+"""Count the tasks that wait for a free process, and delay new tasks while too many wait."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LIMIT = 32  # pieces of waiting work from which on new work is delayed
+LIMIT = 32  # number of waiting tasks at which new tasks are delayed
 MAX_DELAY = 10.0  # seconds
 
 
 class Backlog:
-    """Counts the work that waits.
+    """Counter of waiting tasks.
 
-    An overloaded machine must accept less work. If it accepts everything, all work waits until it times out and is
-    retried, so no work is ever finished. AWS's services refuse requests when overloaded, and the callers retry.
+    An overloaded machine must not accept every task. Otherwise all tasks wait until they time out and are retried, and
+    none is ever finished. AWS's services refuse requests when they are overloaded, and the callers retry.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -22,7 +22,7 @@ class Backlog:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count the caller's work as waiting, for the duration of the context."""
+        """Count the caller's task as waiting, for the duration of the context."""
         with self._changed:
             self._waiting += 1
         try:
@@ -34,6 +34,6 @@ class Backlog:
                     self._changed.notify_all()
 
     def delay(self, seconds: float = MAX_DELAY) -> None:
-        """Return when less work than the limit waits, or after `seconds` at the latest."""
+        """Return when fewer tasks than the limit wait, or after `seconds` at the latest."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting < self._limit, seconds)

@@ -74,7 +74,7 @@ class Deliveries:
         self._stopped = threading.Event()
         for number in range(WORKERS):
             threading.Thread(target=self._work, name=f"deliveries-{number}", daemon=True).start()
-        threading.Thread(target=self._repeat, name="retries", daemon=True).start()
+        threading.Thread(target=self._run_due_retries, name="retries", daemon=True).start()
 
     def stop(self) -> None:
         """Drop all calls that wait for a thread or for a retry."""
@@ -135,6 +135,6 @@ class Deliveries:
             except Exception as error:  # an exception must not end the thread
                 print(f"cannot deliver an event: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
-    def _repeat(self) -> None:
+    def _run_due_retries(self) -> None:
         while not self._stopped.wait(POLL_INTERVAL):
             self._retries.run(blocking=False)

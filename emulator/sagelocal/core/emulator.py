@@ -42,11 +42,11 @@ class Emulator:
     watch
         Function that registers a child process, by process id. A registered process is killed when the emulator ends.
     routes
-        WSGI applications that handle requests instead of moto's web framework, which takes longer for a request than a
-        fast model takes for a prediction. Each application has a regular expression that its requests match, such as
-        `POST /endpoints/name/invocations`.
+        Pairs of a regular expression and the WSGI application that handles the requests that match it, such as
+        `POST /endpoints/name/invocations`. These requests bypass moto's web framework, which takes longer for a request
+        than a fast model takes for a prediction.
     backlog
-        Counter of the Lambda invocations that wait for an execution environment.
+        Counter of the Lambda invocations that wait because too many invocations are running.
     application
         WSGI application of all services. Requests of a client from `client()` call this application in the thread of
         the caller, without a network connection. None until the services are installed.
@@ -66,7 +66,7 @@ class Emulator:
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def route(self, environ: dict[str, Any]) -> Application | None:
-        """Return the application in `routes` that a request matches, or None if there is none."""
+        """Return the application in `routes` that handles a request, or None if no regular expression matches."""
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
         return next((application for pattern, application in self.routes if pattern.fullmatch(request)), None)
 
@@ -108,7 +108,7 @@ class Emulator:
         return deliveries
 
     def on_stop(self, callback: Callable[[], None]) -> None:
-        """Register a callback that runs when the emulator stops, in reverse order of registration."""
+        """Register a callback for the stop of the emulator. Callbacks run in reverse order of registration."""
         self._callbacks.append(callback)
 
     def stop(self) -> None:

@@ -35,8 +35,8 @@ class _Response:
 class _Fault(ServiceException):
     """An error whose code the service's model does not contain.
 
-    moto looks for a second service model by the module of an exception class that is defined in moto. This class is
-    defined outside moto, because its errors belong to no particular service.
+    For an exception class that is defined in moto, moto derives a service from the name of the class's module, and also
+    looks for the code in that service's model. This class is defined outside moto, so moto does not do this.
     """
 
 
@@ -67,9 +67,9 @@ class ErrorResponses:
 
 
 def _read_form(environ: dict[str, Any]) -> str:
-    """Return the body of a form request, or an empty string for any other request.
+    """Return the body of a form request, which contains the operation, or an empty string for any other request.
 
-    The body names the operation. It stays readable for moto.
+    moto can still read the body afterwards.
     """
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return ""

@@ -1,6 +1,6 @@
 """Installation of the emulated services into moto.
 
-moto's backends take seconds of CPU time to import, so each service is installed before the first request that needs it.
+moto's backends take seconds of CPU time to import, so a service is installed only when the first request needs it.
 """
 
 from importlib import import_module
@@ -25,18 +25,19 @@ SERVICES = {
     "sqs": ("sqs",),
 }
 AT_START = "iam"  # moto uses the IAM backend in the requests to every service
-USERS_OF_ALL = ("cloudformation", "servicecatalog")  # create resources of other services without a request to them
+# backends that create resources of any service without a request to that service
+USERS_OF_ALL = ("cloudformation", "servicecatalog")
 
 
 class Services:
-    """The emulated services of one emulator; one thread at a time installs a service."""
+    """The emulated services of one emulator. moto calls `prepare` in one thread at a time."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._installed: set[str] = set()
 
     def prepare(self, backend: str) -> None:
-        """Install the services that a moto backend needs before its first request.
+        """Install the services that must be installed before the first request to a moto backend.
 
         Raises
         ------

@@ -13,7 +13,7 @@ ENTRY = Path(__file__).with_name("namespace_entry.py")
 OPT = Path("/opt")
 
 
-def entry(mounts: Sequence[Mount]) -> list[str]:
+def command_prefix(mounts: Sequence[Mount]) -> list[str]:
     """Return the first arguments of a command that runs in a new namespace with these mounts.
 
     The caller appends the name of a Python module and its arguments, or `--` and a command.
@@ -21,10 +21,10 @@ def entry(mounts: Sequence[Mount]) -> list[str]:
     return [sys.executable, "-S", str(ENTRY), json.dumps(mounts)]
 
 
-def attempt(mounts: Sequence[Mount]) -> bool:
+def can_mount(mounts: Sequence[Mount]) -> bool:
     """Return whether this machine allows a namespace with these mounts."""
     # in "/", because the mounts may hide the working directory
-    done = subprocess.run(entry(mounts), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run(command_prefix(mounts), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode == 0
 
 
@@ -32,7 +32,7 @@ def attempt(mounts: Sequence[Mount]) -> bool:
 def can_replace_opt() -> bool:
     """Return whether this machine allows namespaces in which another directory is mounted at /opt."""
     with TemporaryDirectory() as directory:
-        return attempt([(directory, str(OPT), False)])
+        return can_mount([(directory, str(OPT), False)])
 
 
 def opt_with(name: str, source: Path, scratch: Path) -> list[Mount]:

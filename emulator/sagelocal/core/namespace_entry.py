@@ -4,8 +4,8 @@ The script makes the system calls itself. The programs `unshare` and `mount` wou
 would double the start time of a Lambda execution environment. For a fast start, the script also imports no module that
 loads slowly, such as pathlib.
 
-Arguments: the mounts as JSON, [[source, target, read_only], ...], then the module and its arguments, or `--` and a
-command (optional).
+Arguments: the mounts as JSON, [[source, target, read_only], ...], and then, optionally, either the module and its
+arguments, or `--` and the command.
 """
 
 import ctypes
@@ -50,7 +50,7 @@ def _execute(command: list[str]) -> None:
 
 
 def main() -> None:
-    """Mount the directories, and run the module or the command."""
+    """Mount the directories, and run the module or the command, if the arguments contain one."""
     libc = ctypes.CDLL(None, use_errno=True)
     _unshare(libc)
     _mount(libc, "none", "/", MS_REC | MS_PRIVATE)

@@ -39,8 +39,9 @@ KEEP_ALIVE = 3600  # seconds until an unused connection is closed
 class _Workers(ThreadPool):
     """A thread pool that grows with the number of concurrent requests, and shrinks after a burst of them.
 
-    A request may wait for other requests to this server: a state machine calls services, and so do Lambda functions.
-    With a fixed number of threads, all threads could wait for requests that no thread is free to handle.
+    A request may wait for other requests to this server: a request that invokes a Lambda function waits for the
+    function's own requests. With a fixed number of threads, all threads could wait for requests that no thread is free
+    to handle.
     """
 
     def __init__(self, server: Server, *, min: int) -> None:

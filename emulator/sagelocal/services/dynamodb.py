@@ -20,8 +20,8 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
 
-# Operations of which one runs at a time. Reads are included, because a query or scan fails if another thread adds an
-# item during the read.
+# Only one of these operations runs at a time. Reads are included, because a query or scan fails if another thread adds
+# an item during the read.
 SERIALIZED = ("get_item", "query", "scan", "put_item", "update_item", "delete_item")
 
 Key = tuple[str, DynamoType, DynamoType | None]
@@ -33,7 +33,7 @@ def install(emulator: Emulator) -> None:
     """Run operations on items one at a time, and replace moto's implementation of transactions."""
     for name in SERIALIZED:
         original = getattr(DynamoDBBackend, name)
-        # do not prescribe the parameters: the wrapper passes all arguments on, so any release of moto is suitable
+        # accept the parameters of any release of moto, because the wrapper passes all arguments on
         parameters = tuple(inspect.signature(original).parameters)[1:]
         replace(DynamoDBBackend, name, _serialized(original), parameters=parameters)
     write = DynamoDBBackend.transact_write_items

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sagelocal.services.awslambda.function import Function, Result
 from sagelocal.services.awslambda.log_lines import Usage, format_log
-from sagelocal.services.awslambda.namespaces import OPT, TMP, entry, interpreter_directories
+from sagelocal.services.awslambda.namespaces import OPT, TMP, command_prefix, interpreter_directories
 from sagelocal.services.awslambda.runtime import import_paths, module_arguments
 from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
 
@@ -54,15 +54,16 @@ class ExecutionEnvironment:
     aws
         Environment variables that direct AWS SDKs to the emulator.
     scratch
-        Directory in which the environment creates its temporary directory. The function finds the temporary directory
-        at /tmp if `isolated`, and otherwise only in the variable TMPDIR.
+        Directory in which the environment creates its temporary directory. The path of the temporary directory is /tmp
+        for the function if `isolated`. Otherwise only the variable TMPDIR contains the path.
 
     Attributes
     ----------
     idle_since
         End of the last invocation, as a value of `time.monotonic()`.
     retired
-        Whether the function has been updated or deleted. If it has, the environment ends after the current invocation.
+        Whether the environment must end after the current invocation, because the function has been updated or deleted
+        or the emulator stops.
     log_stream
         Name of the environment's log stream in CloudWatch Logs.
     """
@@ -107,7 +108,8 @@ class ExecutionEnvironment:
         return not self.retired and self._process.poll() is None and self._api.init_error is None
 
     def wait_until_ready(self) -> None:
-        """Wait until the process is ready for an invocation, has failed, or has exceeded the initialization timeout."""
+        """Wait until the process is ready for an invocation, has failed, or has exceeded the time to initialize."""
+        # AWS repeats an initialization of more than INIT_TIMEOUT in the first invocation, within the function's timeout
         self._api.ready.wait(INIT_TIMEOUT + self.function.timeout)
         self._init = time.monotonic() - self._started
 
@@ -198,7 +200,7 @@ class ExecutionEnvironment:
         if not isolated:
             return [sys.executable, "-S", "-m", *module]
         kept = [directories.code, directories.runtime, *interpreter_directories()]
-        return [*entry(tmp=self._directory, opt=directories.layers, kept=kept), *module]
+        return [*command_prefix(tmp=self._directory, opt=directories.layers, kept=kept), *module]
 
     def _variables(self, directories: Directories, aws: dict[str, str], *, isolated: bool) -> dict[str, str]:
         function = self.function

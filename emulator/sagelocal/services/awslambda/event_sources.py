@@ -1,6 +1,7 @@
 """SQS event sources: threads that poll a queue and invoke a function with batches of its messages.
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html and services-sqs-errorhandling.html
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import base64
@@ -98,9 +99,9 @@ class Poller:
     def _receive_batch(self) -> list[Any]:
         """Receive messages until the batch is full, or the batching window has passed and the queue is empty."""
         with self._slots:  # do not receive a message until a thread can process it
-            messages = self._receive(self._free([]), RECEIVE_SECONDS)
+            messages = self._receive(self._capacity([]), RECEIVE_SECONDS)
         deadline = time.monotonic() + (self._mapping.max_batch_window or 0)
-        while messages and (count := self._free(messages)):
+        while messages and (count := self._capacity(messages)):
             is_window_open = time.monotonic() < deadline
             found = self._receive(count, RECEIVE_SECONDS if is_window_open else 0)
             if not (found or is_window_open):
@@ -108,8 +109,8 @@ class Poller:
             messages += found
         return messages
 
-    def _free(self, messages: list[Any]) -> int:
-        """Return the number of messages of any size that a batch can still receive."""
+    def _capacity(self, messages: list[Any]) -> int:
+        """Return how many more messages of the maximum size fit into a batch that contains `messages`."""
         free_bytes = MAX_BATCH_BYTES - sum(len(message.body.encode()) for message in messages)
         return max(min(int(self._mapping.batch_size) - len(messages), free_bytes // MAXIMUM_MESSAGE_LENGTH), 0)
 

@@ -20,7 +20,7 @@ WARNING = (
 )
 
 
-def entry(*, tmp: Path, opt: Path, kept: list[Path]) -> list[str]:
+def command_prefix(*, tmp: Path, opt: Path, kept: list[Path]) -> list[str]:
     """Return the start of a command that runs a Python module with `tmp` mounted at /tmp and `opt` at /opt.
 
     The caller appends the module's name and arguments.
@@ -30,7 +30,7 @@ def entry(*, tmp: Path, opt: Path, kept: list[Path]) -> list[str]:
     kept
         Directories that the module needs. Directories below /tmp or /opt are mounted read-only at their own paths.
     """
-    return mounts.entry(_mounts(tmp, opt, kept))
+    return mounts.command_prefix(_mounts(tmp, opt, kept))
 
 
 def _mounts(tmp: Path, opt: Path, kept: list[Path]) -> list[Mount]:
@@ -51,9 +51,9 @@ def are_allowed(directory: Path) -> bool:
     Parameters
     ----------
     directory
-        An empty directory, which is mounted at /tmp and /opt to find out.
+        An empty directory, which is mounted at /tmp and /opt for the test.
     """
-    allowed = mounts.attempt(_mounts(directory, directory, []))
+    allowed = mounts.can_mount(_mounts(directory, directory, []))
     if not allowed:
         print(WARNING, file=sys.stderr, flush=True)
     return allowed

@@ -23,7 +23,7 @@ from sagelocal.services.awslambda.runtime import create_runtime
 
 IDLE_SECONDS = 300.0
 REAP_INTERVAL = 30.0
-# Concurrent invocations of all functions. Further invocations wait, because one machine cannot run 1000 (AWS's default)
+# Concurrent invocations of all functions; others wait, because one machine cannot run 1000 (AWS's default quota)
 MAX_CONCURRENCY = max(16, 4 * (os.cpu_count() or 1))
 MAX_STARTING = max(2, os.cpu_count() or 1)  # maximum number of a function's environments that start at the same time
 
@@ -38,7 +38,7 @@ class Pool:
     aws
         Environment variables that direct AWS SDKs to the emulator.
     backlog
-        Counter of the invocations that wait for an environment.
+        Counter of the invocations that wait because `MAX_CONCURRENCY` invocations are running.
     watch
         Function that registers a child process, by process id. A registered process is killed when the emulator ends.
     """
@@ -56,7 +56,7 @@ class Pool:
         self._scratch = directory / "environments"
         self._scratch.mkdir(parents=True)
         self._archives = Archives(directory / "code")
-        self._layers = Archives(directory / "layers")  # not in `code`, because mount points may be added to layers
+        self._layers = Archives(directory / "layers")  # not in `code`, because the emulator adds mount points to layers
         self._isolated = are_allowed(self._layers.path())
         self._runtime = create_runtime(directory / "runtime")
         self._idle: defaultdict[str, list[ExecutionEnvironment]] = defaultdict(list)

@@ -14,14 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 PREFIX = "/2018-06-01/runtime/"
-CLOSE_INTERVAL = 0.5  # seconds until the server notices a shutdown
+CLOSE_INTERVAL = 0.5  # maximum number of seconds until the server notices a shutdown
 
 
 @dataclass
 class Invocation:
     """A pending invocation.
 
-    When `done` is set, the invocation has a `response` or an `error`. It has neither if the process has ended.
+    When `done` is set, the invocation has a `response` or an `error`, or neither if the process has ended.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Invocation:
     done: threading.Event = field(default_factory=threading.Event)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of the response that contains this invocation. The time limit starts now."""
+        """Return the headers of the response that contains this invocation, with a deadline that counts from now."""
         now = time.time()
         root, parent = uuid.uuid4().hex, uuid.uuid4().hex
         return {

@@ -9,7 +9,7 @@ from sagelocal.core.patching import add, replace
 
 
 def install() -> None:
-    """Patch moto to store dead-letter targets, log settings and the function ARN of an event source mapping."""
+    """Make moto store dead-letter targets, log settings, tracing updates and the functions of event source mappings."""
     _store_settings()
     _store_mapped_arn()
     # When moto publishes a version, it deep-copies the function, including all logs. Without this patch, the version
@@ -20,7 +20,7 @@ def install() -> None:
 def _store_settings() -> None:
     def create(function: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
         create_original(function, account_id, spec, region, version)
-        _set(function, spec)
+        _store(function, spec)
 
     def get_configuration(function: Any, on_create: bool = False) -> dict[str, Any]:
         configuration: dict[str, Any] = get_original(function, on_create)
@@ -30,7 +30,8 @@ def _store_settings() -> None:
         return configuration
 
     def update_configuration(function: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
-        _set(function, {"DeadLetterConfig": function.dead_letters, "LoggingConfig": function.logging, **config_updates})
+        stored = {"DeadLetterConfig": function.dead_letters, "LoggingConfig": function.logging}
+        _store(function, {**stored, **config_updates})
         function.tracing_config = config_updates.get("TracingConfig") or function.tracing_config  # moto ignores it
         configuration: dict[str, Any] = update_original(function, config_updates)
         return configuration
@@ -44,7 +45,7 @@ def _store_settings() -> None:
     )
 
 
-def _set(function: Any, spec: dict[str, Any]) -> None:
+def _store(function: Any, spec: dict[str, Any]) -> None:
     """Store a request's dead-letter target and log settings. Only the log format `JSON` has log levels."""
     function.dead_letters = spec.get("DeadLetterConfig")
     config = spec.get("LoggingConfig") or {}

@@ -93,7 +93,7 @@ def install(emulator: Emulator) -> None:
 
     def send(account_id: str, event_name: S3NotificationEvent, bucket: Any, key: Any) -> None:
         if bucket.notification_configuration is not None and not _is_spurious(event_name, key):
-            _send(emulator, bucket, event_name, key.name, _object(event_name, key))
+            _send(emulator, bucket, event_name, key.name, _description(key))
 
     def delete_object(
         backend: Any, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
@@ -116,8 +116,8 @@ def install(emulator: Emulator) -> None:
     original = replace(S3Backend, "delete_object", delete_object, parameters=CHANGES["delete_object"])
     for name, parameters in CHANGES.items():
         _serialize(name, parameters)
-    _hold_conditions("put_object", ())
-    _hold_conditions("_key_response_post", ("request", "body", "bucket_name", "query", "key_name"))
+    _lock_conditional_writes("put_object", ())
+    _lock_conditional_writes("_key_response_post", ("request", "body", "bucket_name", "query", "key_name"))
     for name in ("key_response", "bucket_response"):
         _send_after_response(name)
 
@@ -147,7 +147,7 @@ def _serialize(name: str, parameters: tuple[str, ...]) -> None:
     original = replace(S3Backend, name, change, parameters=parameters)
 
 
-def _hold_conditions(name: str, parameters: tuple[str, ...]) -> None:
+def _lock_conditional_writes(name: str, parameters: tuple[str, ...]) -> None:
     """Prevent other writes between the check of a request's condition (`If-Match`, `If-None-Match`) and its write."""
 
     def respond(response: Any, *arguments: Any, **named: Any) -> Any:
@@ -194,7 +194,7 @@ def _is_spurious(event_name: S3NotificationEvent, key: Any) -> bool:
     return event_name == S3NotificationEvent.OBJECT_CREATED_PUT_EVENT and key.multipart is not None
 
 
-def _object(event_name: S3NotificationEvent, key: Any) -> dict[str, Any]:
+def _description(key: Any) -> dict[str, Any]:
     """Return the size, ETag and version ID of an object, with the field names of EventBridge events.
 
     The version ID is absent if the bucket is not versioned.

@@ -98,4 +98,4 @@ class ProcessingContainer:
             return list(command)
         scratch = self.root.parent / "opt"
         scratch.mkdir()
-        return [*mounts.entry(mounts.opt_with("ml", self.root, scratch)), "--", *command]
+        return [*mounts.command_prefix(mounts.opt_with("ml", self.root, scratch)), "--", *command]

@@ -37,7 +37,10 @@ def begin(env: Any, run: MapRun, child: Child, value: Any) -> None:
     data["Execution"] = {**data["Execution"], **execution}
     data["StateMachine"] = {"Id": run.machine_arn, "Name": run.machine_arn.rpartition(":")[2]}
     parent = env.cloud_watch_logging_session
-    env.event_manager = EventManager(parent and CloudWatchLoggingSession(child.arn, parent.configuration))
+    log_session: Any = parent and CloudWatchLoggingSession(child.arn, parent.configuration)
+    if log_session is not None:
+        log_session.redrive_count = child.redrive_count
+    env.event_manager = EventManager(log_session)
     run.histories[child.index] = env.event_manager
     context = env.event_history_context
     context.source_event_id = context.last_published_event_id = 0

@@ -53,14 +53,14 @@ class Declared:
         Fields that `definitions.translate` moved to the state's comment, because moto's grammar lacks them.
     jsonata
         Whether the state's query language is JSONata.
-    count, percentage
+    has_count, has_percentage
         Whether the state defines a tolerated failure count or percentage.
     """
 
     moved: dict[str, Any]
     jsonata: bool
-    count: bool
-    percentage: bool
+    has_count: bool
+    has_percentage: bool
 
 
 def install() -> None:
@@ -104,14 +104,14 @@ def evaluate_map(self: Any, env: Any) -> None:
 
 
 def _create_run(declared: Declared, record: Any, state: str) -> None:
-    """Create the Map Run before its items are read, so that clients can already describe and abort the Map Run."""
+    """Create the Map Run before its items are read, so that clients can already describe it or stop its execution."""
     run = MapRun(
         state=state,
         machine_arn=record.map_state_machine_arn,
         arn=record.map_run_arn,
         express="ExecutionType" in declared.moved,
-        count=record.tolerated_failure_count if declared.count else None,
-        percentage=record.tolerated_failure_percentage if declared.percentage else None,
+        count=record.tolerated_failure_count if declared.has_count else None,
+        percentage=record.tolerated_failure_percentage if declared.has_percentage else None,
     )
     _use_run(record, run)
 
@@ -151,10 +151,10 @@ def _read_items(declared: Declared, env: Any, eval_input: Any, run: MapRun) -> N
         items = item_reader.read(env, eval_input.item_reader, declared.moved.get("ReaderConfig", {}))
     batcher = declared.moved.get("ItemBatcher")
     if batcher is None:
-        run.read((item, 1) for item in items)
+        run.store_inputs((item, 1) for item in items)
     else:
         batches = item_batcher.create_batches(env, eval_input, items, batcher, jsonata=declared.jsonata)
-        run.read((batch, len(batch["Items"])) for batch in batches)
+        run.store_inputs((batch, len(batch["Items"])) for batch in batches)
 
 
 def _run_items(self: Any, env: Any, eval_input: Any) -> Any:
@@ -283,8 +283,8 @@ def _keep_declared_fields() -> None:
         self.iteration_component.declared = Declared(
             moved=moved_fields(self.comment.comment if self.comment else None),
             jsonata=not self._is_language_query_jsonpath(),
-            count=state_props.get(ToleratedFailureCountDecl) is not None,
-            percentage=state_props.get(ToleratedFailurePercentageDecl) is not None,
+            has_count=state_props.get(ToleratedFailureCountDecl) is not None,
+            has_percentage=state_props.get(ToleratedFailurePercentageDecl) is not None,
         )
 
     original = replace(StateMap, "from_state_props", read, parameters=("state_props",))

@@ -25,7 +25,7 @@ class Events:
         return (json.loads(text) for text in self._texts)
 
     def __deepcopy__(self, memo: Any) -> list[dict[str, Any]]:
-        """Return the events as dictionaries, because moto copies the history for each reader."""
+        """Return the events as dictionaries. moto deep-copies the history for each reader."""
         return list(self)
 
     def append(self, event: Any) -> None:

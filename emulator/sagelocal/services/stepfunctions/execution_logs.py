@@ -37,7 +37,8 @@ def publish(self: Any, history_log: Any) -> None:
     """Write one event to the execution's log stream, or drop the event if the log group does not exist."""
     time = datetime.datetime.fromisoformat(history_log["event_timestamp"])
     milliseconds = int(time.timestamp() * 1000)
-    message = to_json_str({**history_log, "event_timestamp": str(milliseconds), "redrive_count": "0"})
+    redrives = str(getattr(self, "redrive_count", 0))  # set when the execution is redriven
+    message = to_json_str({**history_log, "event_timestamp": str(milliseconds), "redrive_count": redrives})
     settings = self.configuration
     backend = logs_backends[settings.log_account_id][settings.log_region]
     event = {"timestamp": milliseconds, "message": message}

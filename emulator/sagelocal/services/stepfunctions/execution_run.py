@@ -28,7 +28,7 @@ METRICS = {
     ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
 }
 
-MAX_EVENT_DATA = 248 * 1024  # bytes of an execution's input and output in an EventBridge event
+MAX_EVENT_DATA = 248 * 1024  # maximum total size of the input and output in an EventBridge event, in bytes
 
 
 def install() -> None:
@@ -54,7 +54,7 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     execution.stop(stop_date=now, error=error, cause=cause)
     execution.error, execution.cause, execution.stop_date = error, cause, now
     _abort_map_runs(execution)
-    _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
+    _put_metrics(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
     execution.exec_status = ExecutionStatus.ABORTED
     send_event(execution, execution.exec_status)
 
@@ -78,7 +78,7 @@ def record_outcome(self: Any) -> None:
     if status == ExecutionStatus.TIMED_OUT:
         _end_history(execution, HistoryEventType.ExecutionTimedOut, executionTimedOutEventDetails={})
     _abort_map_runs(execution)
-    _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
+    _put_metrics(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
     send_event(execution, execution.exec_status)
@@ -122,7 +122,7 @@ def send_event(execution: Any, status: ExecutionStatus) -> None:
 
 
 def _data(execution: Any) -> dict[str, Any]:
-    """Return the event's members for input and output. Data that would make the event too large are left out.
+    """Return the event's members for input and output. Omit the input, or both, if the event would be too large.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
@@ -169,7 +169,7 @@ def _abort_map_runs(execution: Any) -> None:
                 record.run.abort(record.run.redrive_count)
 
 
-def _report(execution: Any, values: dict[str, float]) -> None:
+def _put_metrics(execution: Any, values: dict[str, float]) -> None:
     machine = execution.state_machine
     dimensions = {"StateMachineArn": getattr(machine, "source_arn", machine.arn)}
     metrics.put(execution.account_id, execution.region_name, "AWS/States", dimensions, values)

@@ -22,7 +22,8 @@ from sagelocal.services.stepfunctions.pagination import page
 
 BILLED_MEMORY = 64  # megabytes, AWS's minimum
 BILLING_INCREMENT = 100  # milliseconds; AWS rounds the duration up to a multiple of it
-OUTCOME = ("output", "outputDetails", "error", "cause", "stopDate")  # members that only an execution that has ended has
+# members of a DescribeExecution response after the execution has ended
+OUTCOME = ("output", "outputDetails", "error", "cause", "stopDate")
 
 
 def install() -> None:
@@ -104,7 +105,7 @@ def list_executions(self: Any) -> ActionResult:
     summaries = [
         _summary(execution)
         for execution in reversed(_source(backend, machine).executions)
-        if execution.state_machine.arn.startswith(machine.arn)
+        if machine.arn in (execution.state_machine.arn, getattr(execution.state_machine, "source_arn", None))
     ]
     chosen = [summary for summary in summaries if status in (None, summary["status"])]
     return ActionResult(page(self, "executions", chosen))
@@ -142,7 +143,7 @@ def send_task_failure(self: Any) -> ActionResult:
 
 
 def _list_children(self: Any, run: MapRun) -> ActionResult:
-    """Return a page of a Map Run's child executions, the latest first, by time of the last stop, redrive or start."""
+    """Return a page of a Map Run's child executions, sorted by their last stop, redrive or start, latest first."""
     status = self._get_param("statusFilter")
     with run.lock:
         children = [child for child in run.children.values() if status in (None, child.status)]
@@ -235,7 +236,7 @@ def _input(self: Any) -> str:
 
 
 def _create(kind: type[Execution], backend: Any, machine: Any, name: str, text: str) -> Any:
-    # an execution keeps the definition and role with which it started; moto would also copy executions and backend
+    # the execution keeps the definition and role with which it started; it needs no other executions and no backend
     snapshot = copy.copy(machine)
     snapshot.sm_type, snapshot.executions, snapshot.backend = machine.type, [], None
     resource = f"express:{machine.name}:{name}:{uuid4()}" if machine.type == "EXPRESS" else None
@@ -265,9 +266,9 @@ def _started(execution: Any) -> ActionResult:
 
 def describe(execution: Any) -> dict[str, Any]:
     """Return the response of DescribeExecution, which contains the outcome only if the status is not RUNNING."""
-    summary = _summary(execution)  # read before the outcome, which is stored before the status
+    summary = _summary(execution)  # the status is read before the outcome, because the outcome is stored first
     description = {name: value for name, value in execution.to_describe_output().items() if value is not None}
-    if summary["status"] == ExecutionStatus.RUNNING:  # the execution may have ended since then
+    if summary["status"] == ExecutionStatus.RUNNING:  # omit an outcome that was stored after the status was read
         description = {name: value for name, value in description.items() if name not in OUTCOME}
     description["input"] = execution.execution_input
     description["redriveCount"] = getattr(execution, "redrive_count", 0)

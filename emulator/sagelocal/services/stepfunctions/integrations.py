@@ -10,7 +10,7 @@ from botocore.exceptions import UnknownServiceError
 from sagelocal.services.stepfunctions.definitions import scopes, states
 from sagelocal.services.stepfunctions.service_tasks import client_name, method_name, operation_model
 
-# resource of an optimized integration; in aws-sdk integrations, the service is a separate part of the ARN
+# resource of an optimized integration; not `states:::aws-sdk:SERVICE:ACTION`, which has one more part
 OPTIMIZED = re.compile(r"arn:aws[\w-]*:states:::(?P<service>[\w-]+):(?P<action>\w+)(?:\.[\w:]+)?")
 
 # resources that EXPRESS workflows do not support
@@ -18,7 +18,7 @@ STANDARD_ONLY = re.compile(r"(\.sync(:2)?|\.waitForTaskToken)$|:activity:")
 
 
 def missing_parameters(definition: Any) -> Iterator[tuple[str, str]]:
-    """Yield each required parameter that a Task state lacks, as the JSON pointer of the parameters and the name."""
+    """Yield the JSON pointer of the parameters and the name of each required parameter that a Task state lacks."""
     for path, state in states(definition):
         found = OPTIMIZED.fullmatch(str(state.get("Resource"))) if state.get("Type") == "Task" else None
         field = "Arguments" if "Arguments" in state else "Parameters"

@@ -37,7 +37,7 @@ def create_batches(
         Whether the state's query language is JSONata.
     """
     state_input = env.states.get_input()
-    template = batcher if jsonata else {_as_payload(key): value for key, value in batcher.items()}
+    template = batcher if jsonata else {_payload_key(key): value for key, value in batcher.items()}
     settings = evaluate_template(env, template, state_input, jsonata=jsonata)
     extra = {"BatchInput": settings["BatchInput"]} if "BatchInput" in settings else {}
     selected = (_select(env, eval_input.item_selector, number, item) for number, item in enumerate(items))
@@ -79,7 +79,7 @@ def _select(env: Any, selector: Any, number: int, item: Any) -> Any:
 
 
 def evaluate_template(env: Any, template: Any, state_input: Any, *, jsonata: bool) -> dict[str, Any]:
-    """Return the value of a template with paths and expressions, which a Pass state evaluates."""
+    """Run a temporary Pass state that evaluates the paths or expressions in a template, and return the result."""
     state = {"Type": "Pass", "End": True, "Output" if jsonata else "Parameters": template}
     language = "JSONata" if jsonata else "JSONPath"
     definition = {"QueryLanguage": language, "StartAt": "Template", "States": {"Template": state}}
@@ -97,5 +97,6 @@ def evaluate_template(env: Any, template: Any, state_input: Any, *, jsonata: boo
     return settings
 
 
-def _as_payload(key: str) -> str:
+def _payload_key(key: str) -> str:
+    """Return the key of a payload template for a field: `MaxItemsPerBatch.$` for `MaxItemsPerBatchPath`."""
     return f"{key.removesuffix('Path')}.$" if key.endswith("Path") else key

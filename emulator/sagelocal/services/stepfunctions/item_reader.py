@@ -30,7 +30,7 @@ UNREADABLE = (
 
 
 class InputTypeValue(Enum):
-    """All input types that AWS supports; moto supports only two of them."""
+    """The input types that the emulator supports; moto supports only two of them."""
 
     CSV = "CSV"
     JSON = "JSON"
@@ -99,7 +99,7 @@ def _config(env: Any, reader: Any) -> dict[str, Any]:
 
 
 def _listed(client: Any, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield an item, with AWS's members, for every object with a key prefix."""
+    """Yield an item for every object with the key prefix. The items have the same members as on AWS."""
     for page in client.get_paginator("list_objects_v2").paginate(**parameters):
         for entry in page.get("Contents", []):
             yield {
@@ -168,7 +168,10 @@ def _opened(client: Any, bucket: str, key: str) -> Readable:
 
 
 def _lines(body: Readable) -> Iterator[str]:
-    """Yield the lines of a file without keeping them; a quoted cell of a CSV file can continue on the next line."""
+    """Yield the lines of a file, which is never in memory as a whole.
+
+    A quoted cell of a CSV file can continue on the next line.
+    """
     rest = b""
     while chunk := body.read(CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")

@@ -26,6 +26,8 @@ def install() -> None:
 def extract(path: str, data: Any) -> Any:
     """Return the value or the list of values that a path matches in `data`.
 
+    A path that can match several nodes returns a list, unless it ends with an index and matches one node.
+
     Raises
     ------
     moto.stepfunctions.parser.asl.utils.json_path.NoSuchJsonPathError

@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 from sagelocal.core.patching import replace
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
-MAX_PARSED = 1024  # expressions whose syntax trees are kept
+MAX_PARSED = 1024  # number of expressions whose syntax trees are cached
 
 
 class QueryError(Exception):
@@ -52,7 +52,7 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
     QueryError
         If the expression is invalid, fails, or returns nothing or a value that JSON cannot represent.
     """
-    # like the copies that the library makes for other threads, this copy shares the syntax tree, but not the timestamp
+    # the copy shares the syntax tree, but has its own timestamp; the library makes such copies for other threads
     query = copy.copy(_parse(expression))
     Jsonata.CURRENT.jsonata = query
     try:

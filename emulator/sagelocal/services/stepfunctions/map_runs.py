@@ -107,7 +107,7 @@ class MapRun:
     _items: Counter[str] = field(default_factory=Counter)
     _executions: Counter[str] = field(default_factory=Counter)
 
-    def read(self, inputs: Iterable[tuple[Any, int]]) -> None:
+    def store_inputs(self, inputs: Iterable[tuple[Any, int]]) -> None:
         """Store the inputs of all child executions, each with its number of items."""
         self.texts, self.sizes = Texts(), array("L")  # a failed attempt may have stored some of the inputs
         self._items.clear()
@@ -248,7 +248,7 @@ class Counts:
     run
         The Map Run.
     items
-        Whether items are counted, and not child executions.
+        Whether items are counted instead of child executions.
     """
 
     run: MapRun

@@ -21,12 +21,12 @@ REDRIVABLE = {ExecutionStatus.FAILED, ExecutionStatus.ABORTED, ExecutionStatus.T
 
 
 def install() -> None:
-    """Add the operation."""
+    """Add the operation RedriveExecution."""
     add(StepFunctionResponse, "redrive_execution", redrive_execution)
 
 
 def redrive_execution(self: Any) -> ActionResult:
-    """RedriveExecution: run the state that failed or was interrupted again, with the same input."""
+    """RedriveExecution: start an execution again at the state that failed or was interrupted, with the same input."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     if execution.exec_status not in REDRIVABLE:
         raise ExecutionNotRedrivable(
@@ -43,6 +43,8 @@ def _restart(execution: Any) -> None:
     former = execution.exec_worker.env
     worker = execution._get_start_execution_worker()
     environment = worker.env
+    if former.cloud_watch_logging_session is not None:
+        former.cloud_watch_logging_session.redrive_count = execution.redrive_count
     environment.event_manager = _continued_history(former.event_manager)
     environment.variable_store = former.variable_store
     environment.map_run_record_pool_manager = former.map_run_record_pool_manager

@@ -65,7 +65,7 @@ def export(env: Any, run: MapRun, writer: dict[str, Any], location: dict[str, An
 
 
 def transform(run: MapRun, children: Iterable[Child], transformation: str) -> Iterator[Any]:
-    """Yield the results of child executions, for an unsuccessful one in the format of the transformation `NONE`."""
+    """Yield the results of child executions. Unsuccessful ones have the format of the transformation `NONE`."""
     for child in children:
         if transformation == "NONE" or child.output is None:
             yield dict(_members(run, child))

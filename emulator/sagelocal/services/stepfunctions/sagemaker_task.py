@@ -72,7 +72,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         self._emulator = emulator
 
     def _get_supported_parameters(self) -> set[str] | None:
-        """Return the operation's parameters, or None if AWS lacks the integration; moto then rejects the definition."""
+        """Return the operation's parameters, or None to make moto reject an integration that AWS does not have."""
         action = self._get_boto_service_action()
         waits = self.resource.condition is not None
         if action not in OPERATIONS or (waits and (action not in JOBS or self.resource.condition != "sync")):

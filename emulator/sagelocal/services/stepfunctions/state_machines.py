@@ -40,7 +40,7 @@ UPDATE_PARAMETERS = (
 
 def install() -> None:
     """Patch CreateStateMachine and UpdateStateMachine, and add the operations that moto lacks."""
-    # moto does not consider the state machine's type; the next two patches validate definitions with this type
+    # moto validates without the state machine's type, so the two patches below validate definitions instead
     replace(StepFunctionsParserBackend, "_validate_definition", lambda definition: None, parameters=("definition",))
     _validate_updates()
     _make_creation_idempotent()

@@ -11,7 +11,7 @@ class Texts:
     """A growing sequence of texts, so that a Map Run with a million items needs little memory."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=MAX_MEMORY)  # noqa: SIM115  closed with the Map Run
+        self._file = tempfile.SpooledTemporaryFile(max_size=MAX_MEMORY)  # noqa: SIM115  closed when the sequence is deleted
         self._ends = array("Q", [0])
         self._lock = threading.Lock()
 

@@ -13,7 +13,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from sagelocal.services.stepfunctions import integrations
 from sagelocal.services.stepfunctions.definitions import scopes
 
-ENDING = {"Succeed", "Fail"}  # types of terminal states
+ENDING = ("Succeed", "Fail")  # types of terminal states
 MAX_NAME = 80  # characters, https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html
 
 
@@ -69,19 +69,20 @@ def _structure(definition: Any) -> Iterator[dict[str, str]]:
 
 def _scope(path: str, scope: dict[str, Any]) -> Iterator[dict[str, str]]:
     states = {name: state for name, state in scope["States"].items() if isinstance(state, dict)}
-    reached = {scope.get("StartAt")}
-    if "StartAt" in scope and scope["StartAt"] not in states:
+    names = list(states)
+    reached = [scope.get("StartAt")]  # not a set, because an invalid target may be unhashable
+    if "StartAt" in scope and scope["StartAt"] not in names:
         yield _missing("StartAt", scope["StartAt"], f"{path}/StartAt")
-    for name in states:
+    for name in names:
         if len(name) > MAX_NAME:
             message = f"State name is longer than {MAX_NAME} characters: {name}"
             yield _finding("SCHEMA_VALIDATION_FAILED", message, f"{path}/States/{name}")
     for name, state in states.items():
         for pointer, target in _targets(state):
-            reached.add(target)
-            if target not in states:
+            reached.append(target)
+            if target not in names:
                 yield _missing(pointer.rpartition("/")[2], target, f"{path}/States/{name}/{pointer}")
-    for name in states.keys() - reached:
+    for name in [name for name in names if name not in reached]:
         yield _finding("MISSING_TRANSITION_TARGET", f'State "{name}" is not reachable.', f"{path}/States/{name}")
     if not any(state.get("End") or state.get("Type") in ENDING for state in states.values()):
         yield _finding("MISSING_END_STATE", "There is no terminal state", f"{path}/States")
@@ -91,7 +92,7 @@ def _missing(field: str, target: Any, location: str) -> dict[str, str]:
     return _finding("MISSING_TRANSITION_TARGET", f"Missing '{field}' target: {target}", location)
 
 
-def _targets(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _targets(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the JSON pointer, relative to the state, and the target of every transition of a state."""
     for field in ("Next", "Default"):
         if field in state:

@@ -57,6 +57,15 @@ def log_group(emulator: RunningEmulator) -> str:
     return name
 
 
+def log_settings(group: str, level: str, *, data: bool) -> dict[str, Any]:
+    """Return the LoggingConfiguration of a state machine that logs to a log group.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    """
+    destination = {"logGroupArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}:*"}
+    return {"level": level, "includeExecutionData": data, "destinations": [{"cloudWatchLogsLogGroup": destination}]}
+
+
 @pytest.mark.parametrize(
     ("level", "data", "kind", "expected"),
     [
@@ -76,16 +85,9 @@ def test_log_contains_the_events_of_its_level(
     expected: list[str],
 ) -> None:
     # GIVEN a state machine that logs its executions
-    # (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html)
-    destination = {"logGroupArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{log_group}:*"}
-    logging = {
-        "level": level,
-        "includeExecutionData": data,
-        "destinations": [{"cloudWatchLogsLogGroup": destination}],
-    }
+    machine = machines.create(PASS, loggingConfiguration=log_settings(log_group, level, data=data), type=kind)
 
     # WHEN it is executed
-    machine = machines.create(PASS, loggingConfiguration=logging, type=kind)
     start = machines.client.start_sync_execution if kind == "EXPRESS" else machines.client.start_execution
     arn = start(stateMachineArn=machine, input='{"secret": 1}')["executionArn"]
     if kind == "STANDARD":
@@ -97,3 +99,21 @@ def test_log_contains_the_events_of_its_level(
     assert [event["type"] for event in events] == expected
     assert {event["execution_arn"] for event in events} == ({arn} if expected else set())
     assert any("secret" in event["message"] for event in found) == (data and bool(expected))
+
+
+def test_log_contains_the_redrive_count(emulator: RunningEmulator, machines: StateMachines, log_group: str) -> None:
+    # GIVEN a failed execution that is logged
+    logging = log_settings(log_group, "ALL", data=False)
+    fail = {"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "Broken"}}}
+    arn = machines.run(fail, loggingConfiguration=logging)["executionArn"]
+
+    # WHEN it is redriven, and fails again
+    machines.client.redrive_execution(executionArn=arn)
+    machines.finish(arn)
+
+    # THEN the events before the redrive have the count 0, and the later events have the count 1
+    found = emulator.client("logs").filter_log_events(logGroupName=log_group)["events"]
+    events = [json.loads(event["message"]) for event in found]
+    counts = [(event["type"], event["redrive_count"]) for event in sorted(events, key=lambda event: int(event["id"]))]
+    assert [count for kind, count in counts if kind == "ExecutionFailed"] == ["0", "1"]
+    assert ("ExecutionRedriven", "1") in counts

@@ -50,6 +50,19 @@ INVALID_DEFINITIONS = [
     ),
     pytest.param(_definition(A={"Type": "Pass", "Next": "A"}), "MISSING_END_STATE", "/States", id="no-end"),
     pytest.param(_definition(A={"Type": "Sleep", "End": True}), "SCHEMA_VALIDATION_FAILED", None, id="type"),
+    pytest.param(_definition(A={"Type": [], "Next": "A"}), "MISSING_END_STATE", "/States", id="type-not-a-string"),
+    pytest.param(
+        _definition(A={"Type": "Pass", "Next": ["A"]}),
+        "MISSING_TRANSITION_TARGET",
+        "/States/A/Next",
+        id="next-not-a-string",
+    ),
+    pytest.param(
+        json.dumps({"StartAt": {}, "States": {"A": {"Type": "Succeed"}}}),
+        "MISSING_TRANSITION_TARGET",
+        "/StartAt",
+        id="start-not-a-string",
+    ),
     pytest.param(
         _definition(A={"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createNothing", "End": True}),
         "SCHEMA_VALIDATION_FAILED",
@@ -243,6 +256,24 @@ def test_version_keeps_and_runs_its_definition(states: Any, machines: StateMachi
     assert [ended["stateMachineVersionArn"] for ended in outputs] == [first, second]
     assert {ended["stateMachineArn"] for ended in outputs} == {machine}
     assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 2
+
+
+def test_executions_of_a_version_are_listed_without_those_of_other_versions(
+    states: Any, machines: StateMachines
+) -> None:
+    # GIVEN an execution of version 10
+    machine = machines.create(PASS, publish=True)
+    for number in range(2, 11):
+        definition = json.dumps({**PASS, "Comment": str(number)})
+        states.update_state_machine(stateMachineArn=machine, definition=definition, publish=True)
+    execution = machines.finish(states.start_execution(stateMachineArn=f"{machine}:10")["executionArn"])
+
+    # WHEN the executions of versions 1 and 10 are listed
+    first, tenth = (states.list_executions(stateMachineArn=f"{machine}:{number}")["executions"] for number in (1, 10))
+
+    # THEN only version 10 has the execution
+    assert first == []
+    assert [listed["executionArn"] for listed in tenth] == [execution["executionArn"]]
 
 
 def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -> None:

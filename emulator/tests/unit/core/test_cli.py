@@ -91,6 +91,17 @@ def test_exec_reports_an_unknown_command_in_one_line(directory: Path) -> None:
     assert (ended.returncode, ended.stderr) == (1, "error: command not found: no-such-command\n")
 
 
+def test_exec_reports_a_file_that_is_not_a_program(directory: Path, tmp_path: Path) -> None:
+    # GIVEN an executable file without an interpreter line
+    script = tmp_path / "script"
+    script.write_text("true\n")
+    script.chmod(0o755)
+    # WHEN
+    ended = run("exec", "--directory", str(directory), "--", str(script))
+    # THEN
+    assert (ended.returncode, ended.stderr) == (1, f"error: cannot run {script}: Exec format error\n")
+
+
 @pytest.mark.parametrize("arguments", [["status"], ["exec", "true"]], ids=["status", "exec"])
 def test_command_that_needs_an_emulator_says_how_to_start_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
@@ -197,7 +208,7 @@ def test_directory_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path
     # THEN
     assert ended.returncode == 1
     assert ended.stderr == (
-        f"error: Not a directory: {file / 'emulator'}: free the disk, or choose another directory with --directory\n"
+        f"error: Not a directory: {file / 'emulator'}: free disk space, or choose another directory with --directory\n"
     )
 
 

@@ -44,7 +44,7 @@ def test_only_ml_is_replaced_in_opt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (source / "new").touch()
     monkeypatch.setattr(mounts, "OPT", opt)
     # WHEN a program lists the files in /opt
-    command = [*mounts.entry(mounts.opt_with("ml", source, scratch)), "--", "find", str(opt), "-type", "f"]
+    command = [*mounts.command_prefix(mounts.opt_with("ml", source, scratch)), "--", "find", str(opt), "-type", "f"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     # THEN the program finds the new `ml`, and the machine's own files
     assert sorted(done.stdout.split()) == [str(opt / name) for name in ("file", "ml/new", "python/lib")]

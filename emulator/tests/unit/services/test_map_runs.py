@@ -6,7 +6,7 @@ from sagelocal.services.stepfunctions.map_runs import ABORTED, SUCCEEDED, MapRun
 def test_former_attempt_does_not_abort_the_child_executions_of_a_redrive() -> None:
     # GIVEN a Map Run with a running child execution, which is redriven and starts a new child execution
     run = MapRun("Each", "arn:a:states:r:1:stateMachine:m/l", "run", express=True, count=None, percentage=None)
-    run.read([("item", 1)])
+    run.store_inputs([("item", 1)])
     former = run.start(0, attempt=0)
     run.redrive()
     child = run.start(0, attempt=run.redrive_count)
@@ -23,7 +23,7 @@ def test_former_attempt_does_not_abort_the_child_executions_of_a_redrive() -> No
 def test_running_child_execution_is_aborted_with_its_attempt() -> None:
     # GIVEN
     run = MapRun("Each", "arn:a:states:r:1:stateMachine:m/l", "run", express=True, count=None, percentage=None)
-    run.read([("item", 1)])
+    run.store_inputs([("item", 1)])
     child = run.start(0, attempt=0)
 
     # WHEN

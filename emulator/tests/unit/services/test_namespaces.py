@@ -111,7 +111,7 @@ def test_interpreter_in_tmp_is_mounted_at_its_path_in_the_private_tmp(tmp_path: 
     # GIVEN
     interpreter, tmp, opt = Path("/tmp/venv"), tmp_path / "private", tmp_path / "opt"  # noqa: S108
     # WHEN
-    command = namespaces.entry(tmp=tmp, opt=opt, kept=[interpreter / "lib", interpreter, Path("/usr")])
+    command = namespaces.command_prefix(tmp=tmp, opt=opt, kept=[interpreter / "lib", interpreter, Path("/usr")])
     # THEN
     assert json.loads(command[-1]) == [
         [str(interpreter), str(tmp / "venv"), True],

@@ -38,7 +38,7 @@ def test_large_dataset_needs_little_memory() -> None:
 
     # WHEN all its items are read, and some child executions have ended
     items = _parsed(None, Lines(count), {"InputType": "JSONL"})
-    run.read((item, 1) for item in items)
+    run.store_inputs((item, 1) for item in items)
     after_reading, _ = tracemalloc.get_traced_memory()
     for index in range(200):
         run.finish(run.start(index, attempt=0), SUCCEEDED, output='"x"' * 1000)
