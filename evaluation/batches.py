@@ -23,7 +23,7 @@ POLL_SECONDS = (0.5, 5.0)  # first and longest interval between two polls
 MAX_INPUT_BYTES = 256 * 1024  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MANIFEST_SUFFIXES = (".jsonl", ".csv")
 MAX_ERRORS_SHOWN = 10
-MAX_ERROR_LENGTH = 80  # characters that are printed of a failed image's key and error
+MAX_ERROR_LENGTH = 80  # maximum length of the message about a failed image, in characters
 FAILED = "failed"
 UNREADABLE = "States.ItemReaderFailed"  # a redrive does not help, because it reads the same manifest again
 
@@ -76,7 +76,7 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
     Raises
     ------
     OperatorError
-        The manifest has an unknown format or does not exist, or a local manifest has no keys.
+        The manifest has an unknown format, does not exist or is outside `manifests/`, or a local manifest has no keys.
     """
     folder = f"{config.batch_prefix}/manifests/"
     if not manifest.endswith(MANIFEST_SUFFIXES):
@@ -127,7 +127,7 @@ def keys_input(keys: str, config: BatchConfig) -> dict[str, Any]:
     if size > MAX_INPUT_BYTES:
         raise OperatorError(
             f"KEYS must have at most {MAX_INPUT_BYTES} bytes (got {size}): write the keys to a manifest, one "
-            '{"Key": "..."} a line, and set MANIFEST=keys.jsonl'
+            '{"Key": "..."} per line, and set MANIFEST=keys.jsonl'
         )
     return {"keys": found}
 
@@ -258,6 +258,10 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def check(summary: Mapping[str, Any], path: Path) -> None:
     """Check that every image has a prediction.
+
+    Parameters
+    ----------
+    path : file with the result lines of all images
 
     Raises
     ------

@@ -71,7 +71,7 @@ class Figures(TypedDict):
     ----------
     outcome : `drift` or `no_drift`; if the job could not decide, `no_captures`, `too_few_images` or `no_baseline`
     reason : one line that says what has drifted, or why the job could not decide
-    level : probability of a false alarm in one window, with which the p-values are compared
+    level : significance level of all tests together, with which the adjusted p-values are compared
     classes : class names in class order
     images, baseline_images : numbers of different images in the window and in the baseline that were compared; if the
         window has many images, the job compares a random sample

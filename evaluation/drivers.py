@@ -64,7 +64,7 @@ def check_name(driver: str) -> str:
 
 
 def check_segment(driver: str) -> str:
-    """Return `driver` if it can be the part of a key between two slashes.
+    """Return `driver` if a key can contain it between two slashes.
 
     Unlike `check_name`, this function accepts names that the state machine rejects. Photographs of drivers with such
     names can exist, although their executions fail, and it must be possible to delete the photographs.
@@ -75,7 +75,7 @@ def check_segment(driver: str) -> str:
         The name is empty, `.` or `..`, or has a slash.
     """
     if driver in ("", ".", "..") or "/" in driver:
-        raise DriverError(f"ID must be the part of a key between two slashes, such as driver-1 (got {driver!r})")
+        raise DriverError(f"ID must be a name without slashes, and not '.' or '..', such as driver-1 (got {driver!r})")
     return driver
 
 

@@ -65,7 +65,13 @@ ClassMetrics = TypedDict(  # `class` is a keyword, so the class syntax cannot de
 
 
 class Confusion(TypedDict):
-    """The number of images of a class (`label`) that were predicted as another class; `of` counts all of the class."""
+    """A pair of classes that the model confuses.
+
+    Attributes
+    ----------
+    images : number of images of the class `label` that were predicted as the class `predicted`
+    of : number of all images of the class `label`
+    """
 
     label: str
     predicted: str
@@ -158,9 +164,7 @@ def check_run_is_current(
     }
     changed = [name for name, (then, now) in compared.items() if then != now]
     if changed:
-        raise OperatorError(
-            f"the last run used another {' and another '.join(changed)}: run `make run ENV={environment}` again"
-        )
+        raise OperatorError(f"changed since the last run: {', '.join(changed)}. Run `make run ENV={environment}` again")
 
 
 def evaluate(run: Run, labels: Mapping[str, int], *, precision: float | None = None) -> Evaluation:
@@ -349,4 +353,4 @@ def _class_table(per_class: Sequence[ClassMetrics]) -> Iterable[str]:
             f"{percent(metrics['recall']):>9}  {'#' * filled:.<{BAR_WIDTH}}"
         )
     if len(per_class) > MAX_CLASSES_PRINTED:
-        yield f"({len(per_class) - MAX_CLASSES_PRINTED} classes with higher recall are listed in the file)"
+        yield f"({len(per_class) - MAX_CLASSES_PRINTED} more classes are in evaluation.json)"

@@ -90,7 +90,7 @@ class ExecutionDetails:
 
     @property
     def first_steps(self) -> list[tuple[int, Step]]:
-        """The first steps with their numbers: all steps, or `MAX_STEPS` / 2 if the execution has more than that."""
+        """The first steps with their numbers: all steps, or `MAX_STEPS` / 2 if there are more than `MAX_STEPS`."""
         steps = list(enumerate(self.steps, 1))
         return steps[: MAX_STEPS // 2] if self.steps_left_out else steps
 

@@ -52,7 +52,7 @@ class Theme:
     classes: tuple[str, ...]
 
     @property
-    def settings(self) -> Any:  # matplotlib's type for it is a literal of all settings
+    def settings(self) -> Any:  # `rc_context` does not accept a `dict[str, Any]`: the type of its keys is a Literal
         """Settings for matplotlib's `rc_context`."""
         text = dict.fromkeys(("text.color", "axes.titlecolor"), self.ink)
         labels = dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), self.muted)

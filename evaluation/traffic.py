@@ -1,4 +1,4 @@
-"""Upload images like the drivers' apps, and follow each object version until the workflow has recorded its result.
+"""Upload images as the drivers' apps do, and follow each object version until the workflow has recorded its result.
 
 The number of threads and the memory per image do not depend on the number of images.
 """

@@ -186,7 +186,7 @@ def test_a_run_of_the_deployed_stack_on_the_staged_images_is_current() -> None:
     ],
 )
 def test_a_run_of_a_different_stack_or_on_different_images_is_refused(changes: dict[str, Any], name: str) -> None:
-    with pytest.raises(OperatorError, match=f"another {name}: run `make run ENV=local` again"):
+    with pytest.raises(OperatorError, match=f"changed since the last run: {name}. Run `make run ENV=local` again"):
         check_run_is_current(make_run([]), **current(**changes))
 
 
