@@ -71,7 +71,7 @@ def _label_lines(labels: Labels) -> Iterator[str]:
             break_on_hyphens=False,
         )
     if (more := len(labels["messages"]) - MAX_MESSAGES_PRINTED) > 0:
-        yield f"  (live.json names {more} more)"
+        yield f"  ({more} more messages are in live.json)"
 
 
 def _figure_lines(found: Figures, threshold: float) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _class_table(found: Figures) -> Iterator[str]:
         precision, recall = (percent(metrics["precision"]), percent(metrics["recall"]))
         yield f"  {metrics['class'][:28]:<28}{metrics['images']:>7}{precision:>11}{recall:>9}"
     if (more := len(found["per_class"]) - MAX_CLASSES_PRINTED) > 0:
-        yield f"  ({more} classes with higher recall are listed in live.json)"
+        yield f"  ({more} more classes are in live.json)"
 
 
 def _comparison_lines(found: Comparison, model: str) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _comparison_lines(found: Comparison, model: str) -> Iterator[str]:
         change = f"{100 * difference['value']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
         yield f"  all traffic: accuracy {change} percentage points"
     if found["invalid"]:
-        yield f"  not compared, because there is no image: {found['invalid']}"
+        yield f"  labelled images that could not be compared: {found['invalid']}"
 
 
 def _paired_line(title: str, found: Paired, model: str, previous: str) -> str:

@@ -51,7 +51,7 @@ class Stored:
 
 
 def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[Path, int]:
-    """Write `review.csv` and a folder with the images that have no answer; return the file's path and their number.
+    """Write `review.csv` and a folder with the unanswered images; return the file's path and the number of images.
 
     Parameters
     ----------

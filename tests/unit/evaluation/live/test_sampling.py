@@ -165,11 +165,10 @@ def test_intervals_of_the_recall_of_a_rare_class_have_their_coverage(monkeypatch
         probability = np.where(is_above, 0.04, 1.0)
         chosen = random.random(3000) < probability
         totals = np.array([(~is_above).sum(), is_above.sum()], dtype=np.float64)
-        sample = Sample(
-            probability[chosen], correct[chosen], is_above[chosen].astype(np.int64), probability[chosen], totals
-        )
+        confidence = np.where(is_above, 0.97, 0.6)[chosen]
+        sample = Sample(confidence, correct[chosen], is_above[chosen].astype(np.int64), probability[chosen], totals)
         predicted = np.where(correct, label, 1 - label)
-        images = Arrays(np.where(is_above, 0.97, 0.6)[chosen], predicted[chosen], label[chosen])
+        images = Arrays(confidence, predicted[chosen], label[chosen])
 
         # WHEN
         figures = compute_figures(images, sample.weights, classes, THRESHOLD)

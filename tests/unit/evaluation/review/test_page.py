@@ -244,7 +244,7 @@ def test_browser_shortcuts_and_disabled_keys_store_no_label(serve: Serve, s3: Fa
 
     # WHEN
     here.press("Control+1", "Alt+2")
-    here.page.get_by_label("The keys on the buttons work").uncheck()
+    here.page.get_by_label("Use the keys on the buttons").uncheck()
     here.press("1", "n")
     here.look()
     here.page.get_by_role("button", name="motorcycle").press("Enter")

@@ -222,12 +222,12 @@ def test_only_a_few_images_are_in_memory_at_the_same_time() -> None:
             most = max(most, alive)
             yield record(f"{number}", 0.6, Counted())
 
-    class ForgetfulS3(FakeS3):
+    class CopyingS3(FakeS3):  # stores a copy, so that the original image can be freed
         def put_object(self, **request: Any) -> dict[str, Any]:
             return super().put_object(**{**request, "Body": bytes(bytearray(request["Body"]))})
 
     # WHEN
-    run(ForgetfulS3(), records)
+    run(CopyingS3(), records)
 
     # THEN
     assert most <= 70
