@@ -85,8 +85,8 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
     path = Path(manifest)
     if path.is_file():
         with path.open("rb") as content:
-            required = 2 if path.suffix == ".csv" else 1  # a CSV file begins with the names of its columns
-            if len(list(islice(filter(bytes.strip, content), required))) < required:
+            required_lines = 2 if path.suffix == ".csv" else 1  # a CSV file begins with the names of its columns
+            if len(list(islice(filter(bytes.strip, content), required_lines))) < required_lines:
                 raise OperatorError(f"MANIFEST must name at least one key, but {path} has none")
             content.seek(0)
             digest = hashlib.file_digest(content, "sha256").hexdigest()

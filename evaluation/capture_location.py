@@ -31,7 +31,7 @@ class CaptureLocation:
     model : model version, such as `v3`, which is also the name of the model's folder
     endpoint : name of the endpoint
     endpoint_config : name of the configuration with which the endpoint serves the model; None if it is not known
-    is_complete : True if all requests are captured, False if only a sample is captured
+    is_complete : whether all requests are captured; False if only a sample is captured, or if this is not known
     """
 
     parent_uri: str

@@ -57,7 +57,7 @@ class Histogram(TypedDict):
 
 
 class Example(TypedDict):
-    """An unusual image; `distance` is the distance from the baseline in standard deviations."""
+    """An unusual image; `distance` is its distance to the most similar baseline images, in standard deviations."""
 
     id: str
     time: str

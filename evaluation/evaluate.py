@@ -311,7 +311,7 @@ def summary(evaluation: Evaluation, environment: str) -> Iterable[str]:
     calibration = evaluation["calibration"]
     error = calibration["expected_calibration_error"]
     yield f"{'calibration error':<20} {error:6.3f}  expected calibration error, {calibration['binning']}"
-    yield f"{'risk-coverage area':<20} {evaluation['risk_coverage_area']:6.3f}  area under the curve, 0 at best"
+    yield f"{'risk-coverage area':<20} {evaluation['risk_coverage_area']:6.3f}  area under the curve, 0 is best"
     if evaluation["for_precision"]:
         yield from _threshold_lines(evaluation["for_precision"], n, environment)
     if evaluation["without_prediction"]:

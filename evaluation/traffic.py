@@ -91,7 +91,7 @@ class Traffic:
 
 
 class Follower:
-    """Reads DynamoDB items until each uploaded image has ended, which means that its item exists or it is lost."""
+    """Reads the results of uploaded images. An image has ended if its DynamoDB item exists, or if the image is lost."""
 
     def __init__(self, target: Target, *, started: float, dynamodb: Any, states: Any) -> None:
         self.pending: dict[Key, Upload] = {}

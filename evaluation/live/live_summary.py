@@ -87,7 +87,7 @@ def _line(title: str, estimate: Estimate) -> str:
     if estimate["value"] is None:
         return f"{title:<20} none: no labelled image"
     if estimate["interval"] is None:
-        return f"{title:<20} {estimate['value']:6.1%}  counted, {n}"
+        return f"{title:<20} {estimate['value']:6.1%}  exact, {n}"
     low, high = estimate["interval"]
     return f"{title:<20} {estimate['value']:6.1%}  {low:.1%} to {high:.1%} (95 %), {n}"
 
@@ -148,13 +148,13 @@ def _drawings(live: Live) -> Mapping[str, Any]:
     labelled = live["labelled"]
     if labelled is None:
         return {}
-    best = live["traffic"]["figures"] if live["traffic"] else labelled
-    calibration = best["calibration"]
+    estimates = live["traffic"]["figures"] if live["traffic"] else labelled
+    calibration = estimates["calibration"]
     counts = [[round(count) for count in row] for row in labelled["confusion"]]
     rows = [*live["classes"], NEITHER]
     drawings = {
         "confusion": lambda theme: figures.confusion(theme, matrix=counts, classes=live["classes"], rows=rows),
-        "coverage": lambda theme: figures.coverage(theme, curve=best["curve"], threshold=live["threshold"]),
+        "coverage": lambda theme: figures.coverage(theme, curve=estimates["curve"], threshold=live["threshold"]),
         "reliability": lambda theme: figures.reliability(
             theme, bins=calibration["bins"], error=calibration["expected_calibration_error"]
         ),
