@@ -62,7 +62,9 @@ def prefix_input(prefix: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]
     key = _key("PREFIX", prefix, config).strip("/") + "/"
     if not key.startswith(tuple(f"{allowed}/" for allowed in config.image_prefixes)):
         allowed = ", ".join(config.image_prefixes)
-        raise OperatorError(f"PREFIX must be one of {allowed}, or a folder below, such as PREFIX=test (got {prefix!r})")
+        raise OperatorError(
+            f"PREFIX must be one of {allowed}, or a folder below these, such as PREFIX=test (got {prefix!r})"
+        )
     if next(list_objects(config.bucket, key, s3=s3), None) is None:
         raise OperatorError(f"there are no objects below s3://{config.bucket}/{key}: upload images, or change PREFIX")
     return {"prefix": key}

@@ -1,4 +1,4 @@
-"""Find the captured data of one model, and read it once it is complete."""
+"""Find the captured data of one model, and read it when all expected records have arrived."""
 
 import time
 from collections.abc import Callable

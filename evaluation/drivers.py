@@ -112,7 +112,7 @@ def explain_driver(store: DriverStore, driver: str, *, environment: str, dynamod
     found = dynamodb.get_item(TableName=store.drivers_table, Key=key, ConsistentRead=True).get("Item")
     photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
     if not found and not photographs:
-        raise DriverError(f"the driver {driver} is not on record: `make drivers` lists those who are")
+        raise DriverError(f"the driver {driver} is not on record: `make drivers` lists all drivers on record")
     if found:
         yield from _vehicle_rows(store, plain(found), environment=environment, dynamodb=dynamodb)
     else:

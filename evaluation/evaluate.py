@@ -44,7 +44,12 @@ class SelectiveMetrics(TypedDict):
 
 
 class PrecisionThreshold(SelectiveMetrics):
-    """The threshold for a target precision; if no threshold reaches it, the threshold with the highest precision."""
+    """The threshold for a target precision; if no threshold reaches it, the threshold with the highest precision.
+
+    Attributes
+    ----------
+    precision : the target precision
+    """
 
     precision: float
     is_reached: bool

@@ -193,7 +193,7 @@ def drive(
     interval: float = POLL_SECONDS,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Traffic:
-    """Upload each image at its arrival time, follow all uploads until their results are known, and return them.
+    """Upload each image at its arrival time, follow all uploads until their results are known, and return the uploads.
 
     Ctrl-C or an AWS error ends the function early. The outcome of images whose result is then unknown is None.
 

@@ -61,11 +61,11 @@ def paired(ours: Booleans, theirs: Booleans) -> Paired:
 def difference(
     images: Sequence[LabelledImage], ours: Booleans, theirs: Booleans, sample: Sample | None
 ) -> Estimate | None:
-    """Return the estimated difference of the models' accuracies for all traffic; None if there is no sample of it.
+    """Return the estimated difference of the models' accuracies for all traffic; None without a sample of all traffic.
 
     Parameters
     ----------
-    sample : those of `images` that were selected with a known probability
+    sample : those of `images` that were selected with a known probability; None if they do not represent all traffic
     """
     if sample is None:
         return None

@@ -135,7 +135,7 @@ def _recommendation_lines(found: Recommendation, environment: str) -> Iterator[s
         yield f"  to use it: make threshold PRECISION={found['target_precision']:g} ENV={environment}"
     else:
         n, needed = found["precision"]["n"], found["needed"]
-        yield f"  too few labels: {n} images at or above it; {needed} can show this precision"
+        yield f"  too few images at or above the threshold are labelled: {n} ({needed} are needed)"
 
 
 def write_figures(live: Live, directory: Path) -> None:

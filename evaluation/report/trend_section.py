@@ -12,7 +12,7 @@ from evaluation.report.drawings import draw
 from evaluation.report.results import Results
 from evaluation.report.verdict import Accuracy
 
-# The kinds of entries with an accuracy, and what it was measured on
+# By kind of the history entries with an accuracy: the images on which the accuracy was measured
 ACCURACIES = {"training": "Validation images", "run": "Test images", "live": "Live traffic"}
 
 

@@ -109,7 +109,7 @@ def read_rows(path: Path, *, command: str) -> list[Row]:
         columns, delimiter = parse_header(LINE_BREAK.split(text, maxsplit=1)[0], REQUIRED)
         if missing := sorted(set(REQUIRED) - set(columns)):
             raise LabelsError(
-                f"{path} has no column {missing[0]}: correct it, or delete it and run `{command}` for a new one"
+                f"{path} has no column {missing[0]}: correct the file, or delete it and run `{command}` for a new file"
             )
         table = csv.DictReader(io.StringIO(text, newline=""), columns, delimiter=delimiter, strict=True)
         next(table)  # the header

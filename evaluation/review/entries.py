@@ -119,7 +119,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The ID in the form in which object keys contain it."""
+        """The ID as object keys contain it."""
         return object_name(self.id)
 
     @property
