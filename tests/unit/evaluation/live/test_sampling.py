@@ -63,7 +63,7 @@ def test_weights_are_inversely_proportional_to_the_inclusion_probabilities() -> 
 
 
 @pytest.mark.parametrize(("correct", "n"), [(50, 50), (45, 50), (0, 20)])
-def test_the_interval_of_one_stratum_is_about_the_jeffreys_interval(correct: int, n: int) -> None:
+def test_the_interval_of_one_stratum_is_close_to_the_jeffreys_interval(correct: int, n: int) -> None:
     # GIVEN labels for a small part of the traffic
     sample = make_sample((correct, n, 0.001), totals=(1e6,))
 
@@ -72,7 +72,7 @@ def test_the_interval_of_one_stratum_is_about_the_jeffreys_interval(correct: int
     assert accuracy_interval(sample) == pytest.approx(tuple(expected), abs=0.012)
 
 
-def test_the_interval_for_many_images_is_about_that_of_scipys_bootstrap() -> None:
+def test_the_interval_for_many_images_is_close_to_that_of_scipys_bootstrap() -> None:
     # GIVEN
     random = np.random.default_rng(0)
     sample = make_sample((340, 400, 0.001), totals=(1e6,))
@@ -93,7 +93,7 @@ def test_the_interval_has_no_width_if_every_captured_image_is_labelled() -> None
 
 
 @pytest.mark.parametrize(("total", "n", "mistakes"), [(270, 100, 5), (270, 100, 14), (60, 20, 6), (150, 100, 5)])
-def test_intervals_have_their_coverage_if_a_large_part_of_the_traffic_is_labelled(
+def test_intervals_have_the_nominal_coverage_if_a_large_part_of_the_traffic_is_labelled(
     total: int, n: int, mistakes: int
 ) -> None:
     # GIVEN each possible number of mistakes in a sample of the traffic, and its probability
@@ -135,7 +135,7 @@ def simulated(seed: int) -> tuple[Sample, float, float, float]:
     return sample, correct.mean(), correct[is_above].mean(), accuracy(sample)
 
 
-def test_estimates_for_simulated_traffic_are_unbiased_and_their_intervals_have_their_coverage(
+def test_estimates_for_simulated_traffic_are_unbiased_and_their_intervals_have_the_nominal_coverage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # GIVEN
@@ -153,7 +153,7 @@ def test_estimates_for_simulated_traffic_are_unbiased_and_their_intervals_have_t
     assert all(sample.correct.mean() < truth - 0.05 for sample, truth, _, _ in runs)
 
 
-def test_intervals_of_the_recall_of_a_rare_class_have_their_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_of_the_recall_of_a_rare_class_have_the_nominal_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN traffic with a class that only 1 % of the images show, so the audit sample often has no image of this class
     monkeypatch.setattr("evaluation.live.sampling.REPLICATES", 200)
     classes, contains_truth = ("bicycle", "motorcycle"), []

@@ -124,7 +124,7 @@ def test_entry_has_the_highest_inclusion_probability_of_all_selections() -> None
 
     # THEN
     assert entries(s3)[name]["inclusion_probability"] == 1.0
-    # the rate for 999 images, because one image fewer is at or above the higher threshold
+    # the highest rate is that of the second selection, in which only 999 images are at or above the threshold
     assert entries(s3)[name]["audit_rate"] == MIN_AUDIT / 999
     assert entries(s3)[name]["reasons"] == ["audit", "low_confidence"]
 
