@@ -18,7 +18,7 @@ from common.times import Window
 SUFFIX = ".jsonl"
 HOUR = timedelta(hours=1)
 HOUR_FOLDER = re.compile(r"/(\d{4}/\d{2}/\d{2}/\d{2})/[^/]*$", re.ASCII)
-MAX_LINE_BYTES = 64 * 2**20  # a longer line cannot be a captured request, which has at most a few megabytes
+MAX_LINE_BYTES = 64 * 2**20  # far above the size of any request that SageMaker accepts
 CHUNK_BYTES = 2**20
 MAX_BYTES_AHEAD = 4 * 2**20  # larger files are not read ahead
 FILES_AHEAD = 2 * THREADS

@@ -325,13 +325,14 @@ def summary(evaluation: Evaluation, environment: str) -> Iterable[str]:
 
 
 def _threshold_lines(found: PrecisionThreshold, n: int, environment: str) -> Iterable[str]:
+    precision, threshold = f"{found['precision']:.4g}", found["threshold"]
     if found["is_reached"]:
-        yield f"the smallest threshold for a precision of {found['precision']:.4g} is {found['threshold']}"
+        yield f"the smallest threshold for a precision of {precision} is {threshold}"
     else:
-        yield f"no threshold reaches a precision of {found['precision']:.4g}; the best is {found['threshold']}"
+        yield f"no threshold reaches a precision of {precision}; the highest precision is at {threshold}"
     yield from _selective_lines(found, n, "  coverage", "  precision")
     if found["is_reached"]:
-        yield f"  to use it: `make threshold VALUE={found['threshold']} ENV={environment}`, then `make up`;"
+        yield f"  to use it: `make threshold VALUE={threshold} ENV={environment}`, then `make up`;"
         yield "  expect a lower precision on other images"
 
 

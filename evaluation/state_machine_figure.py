@@ -45,7 +45,8 @@ BORDERS: Mapping[Status | None, tuple[float, Any]] = {
     Status.ABORTED: (1.6, (0, (5, 2))),
     Status.NOT_REACHED: (0.9, (0, (1, 2.5))),
 }
-CSS = (
+# Colours of the light theme, and the CSS custom properties of the page with which an inline drawing replaces them
+CSS_PROPERTIES = (
     (LIGHT.ink, "--ink"),
     (LIGHT.muted, "--muted"),
     (LIGHT.page, "--card"),
@@ -150,7 +151,7 @@ def draw_inline_svg(machine: StateMachine, trace: Trace, label: str) -> str:
     label : text for screen readers, without characters that HTML reserves
     """
     svg = draw_svg(machine, trace)
-    for colour, name in CSS:
+    for colour, name in CSS_PROPERTIES:
         svg = svg.replace(colour, f"var({name})")
     return svg[svg.index("<svg ") :].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 

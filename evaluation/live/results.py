@@ -189,7 +189,7 @@ class Recommendation(TypedDict):
 
 
 class Live(TypedDict):
-    """The content of `live.json`. Fields that cannot be computed from the labels are None, and `notes` says why.
+    """The content of `live.json`. Fields that cannot be computed or were not requested are None.
 
     Attributes
     ----------

@@ -140,7 +140,7 @@ def test_the_threshold_with_the_highest_precision_is_named_if_no_threshold_reach
     assert evaluation["for_precision"]
     assert not evaluation["for_precision"]["is_reached"]
     text = "\n".join(summary(evaluation, "local"))
-    assert "no threshold reaches a precision of 0.9; the best is 0.8" in text
+    assert "no threshold reaches a precision of 0.9; the highest precision is at 0.8" in text
     assert "66.7%" in text
     assert "tfvars" not in text
 
