@@ -43,7 +43,8 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
     )
     drawing = None
     if execution.definition and execution.steps:
-        trace = trace_steps(execution.steps, execution.definition)
+        numbers = {step: number for number, step in (*execution.first_steps, *execution.last_steps)}
+        trace = trace_steps(execution.steps, execution.definition, numbers)
         drawing = Markup(draw_inline_svg(execution.definition, trace, "The state machine; the list of states follows"))  # noqa: S704
     uri, problem = read_picture(execution.image, s3=s3) if execution.image else (None, None)
     return template.render(
