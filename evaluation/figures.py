@@ -41,7 +41,15 @@ DASH_DOTTED = (0, (6, 1.5, 1, 1.5))
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of text, secondary text, lines, background, a single series, and classes."""
+    """The colours of a theme.
+
+    Attributes
+    ----------
+    ink, muted : colours of text, and of secondary text
+    grid, page : colours of lines, and of the background
+    accent : colour of a single series
+    classes : colours of classes and of other series
+    """
 
     name: str
     ink: str

@@ -34,7 +34,14 @@ class LabelsError(OperatorError):
 
 @dataclass(frozen=True)
 class Row:
-    """A labelled line of the file."""
+    """A labelled line of the file.
+
+    Attributes
+    ----------
+    number : line number, counted from 1
+    id : ID of the captured record as object keys contain it
+    key : key of the review entry
+    """
 
     number: int
     id: str
