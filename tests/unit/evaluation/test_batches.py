@@ -1,6 +1,6 @@
-# ruff: noqa: N803  boto3's argument names
 """Batch executions: their input, their progress, their results, and how an interrupted execution is continued."""
 
+# ruff: noqa: N803  boto3's argument names
 import io
 import json
 from collections.abc import Iterator

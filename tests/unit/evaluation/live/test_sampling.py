@@ -122,7 +122,8 @@ def test_an_interval_is_reproducible() -> None:
 def simulated(seed: int) -> tuple[Sample, float, float, float]:
     """Return a sample of simulated traffic, and three accuracies.
 
-    They are the true accuracy of all traffic, the true accuracy above the threshold, and the estimate for all traffic.
+    They are the true accuracy of all traffic, the true accuracy at or above the threshold, and the estimate for all
+    traffic.
     """
     random = np.random.default_rng(seed)
     is_above = random.random(1200) < 0.85
