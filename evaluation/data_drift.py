@@ -33,7 +33,7 @@ class Change(TypedDict):
     group : `confidence`, `classes`, `image_statistics` or `embedding`
     name : name of the property
     kind : kind of the statistical test
-    adjusted : p-value after the correction for testing all properties together
+    adjusted : p-value, adjusted for the number of tests
     stability_index : population stability index; None for the embedding
     has_drifted : whether the property has drifted
     """
@@ -163,7 +163,7 @@ def summary(drift: Drift, environment: str) -> Iterator[str]:
     yield f"model {newest['model']}, {newest['start']} to {newest['end']}: {found['outcome'].replace('_', ' ')}"
     yield from textwrap.wrap(found["reason"], WIDTH)
     if found["changes"]:
-        yield f"{'property':<18}{'group':<18}{'stability index':>16}{'p (corrected)':>16}"
+        yield f"{'property':<18}{'group':<18}{'stability index':>16}{'adjusted p':>16}"
     for change in found["changes"]:
         index = "" if change["stability_index"] is None else f"{change['stability_index']:.2f}"
         mark = "  drifted" if change["has_drifted"] else ""

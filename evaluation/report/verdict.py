@@ -125,7 +125,7 @@ def check_drift(drifted: Sequence[str] | None, *, is_confirmed: bool, missing: s
         return Check("drift", "drift", Status.PASSED, "the traffic has not drifted", rule)
     finding = f"the traffic has drifted ({joined(drifted)})"
     if is_confirmed:
-        return Check("drift", "drift", Status.PASSED, f"{finding}, and labelled images confirm the accuracy", rule)
+        return Check("drift", "drift", Status.PASSED, f"{finding}, but labelled images confirm the accuracy", rule)
     return Check("drift", "drift", Status.FAILED, finding, rule)
 
 
