@@ -23,7 +23,7 @@ POLL_SECONDS = (0.5, 5.0)  # first and longest interval between two polls
 MAX_INPUT_BYTES = 256 * 1024  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MANIFEST_SUFFIXES = (".jsonl", ".csv")
 MAX_ERRORS_SHOWN = 10
-MAX_ERROR_LENGTH = 80  # characters that are printed of a failed image's key and error
+MAX_ERROR_LENGTH = 80  # maximum length of the message about a failed image, in characters
 FAILED = "failed"
 UNREADABLE = "States.ItemReaderFailed"  # a redrive does not help, because it reads the same manifest again
 
@@ -62,7 +62,9 @@ def prefix_input(prefix: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]
     key = _key("PREFIX", prefix, config).strip("/") + "/"
     if not key.startswith(tuple(f"{allowed}/" for allowed in config.image_prefixes)):
         allowed = ", ".join(config.image_prefixes)
-        raise OperatorError(f"PREFIX must be one of {allowed}, or a folder below, such as PREFIX=test (got {prefix!r})")
+        raise OperatorError(
+            f"PREFIX must be one of {allowed}, or a folder below these, such as PREFIX=test (got {prefix!r})"
+        )
     if next(list_objects(config.bucket, key, s3=s3), None) is None:
         raise OperatorError(f"there are no objects below s3://{config.bucket}/{key}: upload images, or change PREFIX")
     return {"prefix": key}
@@ -76,7 +78,7 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
     Raises
     ------
     OperatorError
-        The manifest has an unknown format or does not exist, or a local manifest has no keys.
+        The manifest has an unknown format, does not exist or is outside `manifests/`, or a local manifest has no keys.
     """
     folder = f"{config.batch_prefix}/manifests/"
     if not manifest.endswith(MANIFEST_SUFFIXES):
@@ -85,8 +87,8 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
     path = Path(manifest)
     if path.is_file():
         with path.open("rb") as content:
-            required = 2 if path.suffix == ".csv" else 1  # a CSV file begins with the names of its columns
-            if len(list(islice(filter(bytes.strip, content), required))) < required:
+            required_lines = 2 if path.suffix == ".csv" else 1  # a CSV file begins with the names of its columns
+            if len(list(islice(filter(bytes.strip, content), required_lines))) < required_lines:
                 raise OperatorError(f"MANIFEST must name at least one key, but {path} has none")
             content.seek(0)
             digest = hashlib.file_digest(content, "sha256").hexdigest()
@@ -127,7 +129,7 @@ def keys_input(keys: str, config: BatchConfig) -> dict[str, Any]:
     if size > MAX_INPUT_BYTES:
         raise OperatorError(
             f"KEYS must have at most {MAX_INPUT_BYTES} bytes (got {size}): write the keys to a manifest, one "
-            '{"Key": "..."} a line, and set MANIFEST=keys.jsonl'
+            '{"Key": "..."} per line, and set MANIFEST=keys.jsonl'
         )
     return {"keys": found}
 
@@ -258,6 +260,10 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def check(summary: Mapping[str, Any], path: Path) -> None:
     """Check that every image has a prediction.
+
+    Parameters
+    ----------
+    path : file with the result lines of all images
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Read the capture files of a time range from S3, line by line. The memory does not depend on the size of the files."""
+"""Read the capture files of a time range from S3, line by line. The memory use does not depend on their size."""
 
 import re
 from collections import deque
@@ -18,9 +18,9 @@ from common.times import Window
 SUFFIX = ".jsonl"
 HOUR = timedelta(hours=1)
 HOUR_FOLDER = re.compile(r"/(\d{4}/\d{2}/\d{2}/\d{2})/[^/]*$", re.ASCII)
-MAX_LINE_BYTES = 64 * 2**20  # a longer line cannot be a captured request, which has at most a few megabytes
+MAX_LINE_BYTES = 64 * 2**20  # far above the size of any request that SageMaker accepts
 CHUNK_BYTES = 2**20
-MAX_BYTES_AHEAD = 4 * 2**20  # only smaller files are read ahead
+MAX_BYTES_AHEAD = 4 * 2**20  # larger files are not read ahead
 FILES_AHEAD = 2 * THREADS
 
 # The description of an object in a ListObjectsV2 response
@@ -29,7 +29,7 @@ Stored = dict[str, Any]
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a capture file that is not empty.
+    """A non-empty line of a capture file.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def read_range(bucket: str, line: Line, *, s3: Any) -> bytes | None:
 
 
 def split_lines(file: str, chunks: Iterable[bytes]) -> Iterator[Line]:
-    """Yield the lines of a file that are not empty, and keep at most one line of `MAX_LINE_BYTES` in memory.
+    """Yield the non-empty lines of a file, and keep at most one line of `MAX_LINE_BYTES` in memory.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _read_ahead(bucket: str, files: Iterable[Stored], *, s3: Any) -> Iterator[tu
 
 
 def _chunks(bucket: str, key: str, *, s3: Any) -> Iterator[bytes]:
-    """Yield the content of an object; an object that was deleted since it was listed is empty."""
+    """Yield the content of an object; yield nothing if the object was deleted after it was listed."""
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Find the captured data of one model, and read it once it is complete."""
+"""Find the captured data of one model, and read it when all expected records have arrived."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class CaptureLocation:
     model : model version, such as `v3`, which is also the name of the model's folder
     endpoint : name of the endpoint
     endpoint_config : name of the configuration with which the endpoint serves the model; None if it is not known
-    is_complete : True if all requests are captured, False if only a sample is captured
+    is_complete : whether all requests are captured; False if only a sample is captured, or if this is not known
     """
 
     parent_uri: str
@@ -84,7 +84,8 @@ def read_captures(
 ) -> tuple[Captures, int]:
     """Return the captures of one model in a time range, and the number of records of other models.
 
-    If all requests are captured, wait for the records of `run`, unless it is outside the time range.
+    If all requests are captured, and `run` used the same endpoint configuration and is inside the time range, wait for
+    the records of `run`.
 
     Parameters
     ----------
@@ -113,7 +114,8 @@ def read_captures(
             malformed = f", only {counted(captures.malformed, 'malformed line')}, the first one in {first}"
         raise NoResultError(
             f"no captured records of model {location.model} {window} in {location.uri}/{location.endpoint}/{malformed} "
-            f"({others} of other models): run `make run ENV={environment}`, or choose an earlier SINCE such as 30d"
+            f"({counted(others, 'record')} of other models): run `make run ENV={environment}`, or choose an "
+            "earlier SINCE such as 30d"
         )
     return captures, others
 
@@ -153,4 +155,4 @@ def wait_for_records(
             bar.update(count() - bar.n)
     if count() < expected:
         minutes = MAX_DELAY.total_seconds() / 60
-        print(f"{count()} of the last run's {expected} predictions are captured {minutes:g} minutes after it ended")
+        print(f"{minutes:g} minutes after the end of the last run, {count()} of {expected} predictions are captured")

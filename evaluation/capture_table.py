@@ -1,7 +1,7 @@
 """The captured predictions of one model, in a temporary SQLite database on disk.
 
-Captures that are read from S3 need an amount of memory that does not depend on the number of records, because the
-database does not contain the images. The few images that are shown are read again from S3.
+The database does not contain the images. The memory use for captures from S3 therefore does not depend on the number of
+records. The few images that are shown are read again from S3.
 """
 
 import sqlite3

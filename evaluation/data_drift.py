@@ -33,7 +33,7 @@ class Change(TypedDict):
     group : `confidence`, `classes`, `image_statistics` or `embedding`
     name : name of the property
     kind : kind of the statistical test
-    adjusted : p-value after the correction for testing all properties together
+    adjusted : p-value, adjusted for the number of tests
     stability_index : population stability index; None for the embedding
     has_drifted : whether the property has drifted
     """
@@ -57,7 +57,7 @@ class Histogram(TypedDict):
 
 
 class Example(TypedDict):
-    """An unusual image; `distance` is the distance from the baseline in standard deviations."""
+    """An unusual image; `distance` is its distance to the most similar baseline images, in standard deviations."""
 
     id: str
     time: str
@@ -71,7 +71,7 @@ class Figures(TypedDict):
     ----------
     outcome : `drift` or `no_drift`; if the job could not decide, `no_captures`, `too_few_images` or `no_baseline`
     reason : one line that says what has drifted, or why the job could not decide
-    level : probability of a false alarm in one window, with which the p-values are compared
+    level : significance level of all tests together, with which the adjusted p-values are compared
     classes : class names in class order
     images, baseline_images : numbers of different images in the window and in the baseline that were compared; if the
         window has many images, the job compares a random sample
@@ -163,7 +163,7 @@ def summary(drift: Drift, environment: str) -> Iterator[str]:
     yield f"model {newest['model']}, {newest['start']} to {newest['end']}: {found['outcome'].replace('_', ' ')}"
     yield from textwrap.wrap(found["reason"], WIDTH)
     if found["changes"]:
-        yield f"{'property':<18}{'group':<18}{'stability index':>16}{'p (corrected)':>16}"
+        yield f"{'property':<18}{'group':<18}{'stability index':>16}{'adjusted p':>16}"
     for change in found["changes"]:
         index = "" if change["stability_index"] is None else f"{change['stability_index']:.2f}"
         mark = "  drifted" if change["has_drifted"] else ""

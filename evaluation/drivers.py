@@ -64,7 +64,7 @@ def check_name(driver: str) -> str:
 
 
 def check_segment(driver: str) -> str:
-    """Return `driver` if it can be the part of a key between two slashes.
+    """Return `driver` if a key can contain it between two slashes.
 
     Unlike `check_name`, this function accepts names that the state machine rejects. Photographs of drivers with such
     names can exist, although their executions fail, and it must be possible to delete the photographs.
@@ -75,7 +75,7 @@ def check_segment(driver: str) -> str:
         The name is empty, `.` or `..`, or has a slash.
     """
     if driver in ("", ".", "..") or "/" in driver:
-        raise DriverError(f"ID must be the part of a key between two slashes, such as driver-1 (got {driver!r})")
+        raise DriverError(f"ID must be a name without slashes, and not '.' or '..', such as driver-1 (got {driver!r})")
     return driver
 
 
@@ -112,7 +112,7 @@ def explain_driver(store: DriverStore, driver: str, *, environment: str, dynamod
     found = dynamodb.get_item(TableName=store.drivers_table, Key=key, ConsistentRead=True).get("Item")
     photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
     if not found and not photographs:
-        raise DriverError(f"the driver {driver} is not on record: `make drivers` lists those who are")
+        raise DriverError(f"the driver {driver} is not on record: `make drivers` lists all drivers on record")
     if found:
         yield from _vehicle_rows(store, plain(found), environment=environment, dynamodb=dynamodb)
     else:

@@ -44,7 +44,12 @@ class SelectiveMetrics(TypedDict):
 
 
 class PrecisionThreshold(SelectiveMetrics):
-    """The threshold for a target precision; if no threshold reaches it, the threshold with the highest precision."""
+    """The threshold for a target precision; if no threshold reaches it, the threshold with the highest precision.
+
+    Attributes
+    ----------
+    precision : the target precision
+    """
 
     precision: float
     is_reached: bool
@@ -65,7 +70,13 @@ ClassMetrics = TypedDict(  # `class` is a keyword, so the class syntax cannot de
 
 
 class Confusion(TypedDict):
-    """The number of images of a class (`label`) that were predicted as another class; `of` counts all of the class."""
+    """A pair of classes that the model confuses.
+
+    Attributes
+    ----------
+    images : number of images of the class `label` that were predicted as the class `predicted`
+    of : number of all images of the class `label`
+    """
 
     label: str
     predicted: str
@@ -158,9 +169,7 @@ def check_run_is_current(
     }
     changed = [name for name, (then, now) in compared.items() if then != now]
     if changed:
-        raise OperatorError(
-            f"the last run used another {' and another '.join(changed)}: run `make run ENV={environment}` again"
-        )
+        raise OperatorError(f"changed since the last run: {', '.join(changed)}. Run `make run ENV={environment}` again")
 
 
 def evaluate(run: Run, labels: Mapping[str, int], *, precision: float | None = None) -> Evaluation:
@@ -307,7 +316,7 @@ def summary(evaluation: Evaluation, environment: str) -> Iterable[str]:
     calibration = evaluation["calibration"]
     error = calibration["expected_calibration_error"]
     yield f"{'calibration error':<20} {error:6.3f}  expected calibration error, {calibration['binning']}"
-    yield f"{'risk-coverage area':<20} {evaluation['risk_coverage_area']:6.3f}  area under the curve, 0 at best"
+    yield f"{'risk-coverage area':<20} {evaluation['risk_coverage_area']:6.3f}  area under the curve, 0 is best"
     if evaluation["for_precision"]:
         yield from _threshold_lines(evaluation["for_precision"], n, environment)
     if evaluation["without_prediction"]:
@@ -316,13 +325,14 @@ def summary(evaluation: Evaluation, environment: str) -> Iterable[str]:
 
 
 def _threshold_lines(found: PrecisionThreshold, n: int, environment: str) -> Iterable[str]:
+    precision, threshold = f"{found['precision']:.4g}", found["threshold"]
     if found["is_reached"]:
-        yield f"the smallest threshold for a precision of {found['precision']:.4g} is {found['threshold']}"
+        yield f"the smallest threshold for a precision of {precision} is {threshold}"
     else:
-        yield f"no threshold reaches a precision of {found['precision']:.4g}; the best is {found['threshold']}"
+        yield f"no threshold reaches a precision of {precision}; the highest precision is at {threshold}"
     yield from _selective_lines(found, n, "  coverage", "  precision")
     if found["is_reached"]:
-        yield f"  to use it: `make threshold VALUE={found['threshold']} ENV={environment}`, then `make up`;"
+        yield f"  to use it: `make threshold VALUE={threshold} ENV={environment}`, then `make up`;"
         yield "  expect a lower precision on other images"
 
 
@@ -349,4 +359,4 @@ def _class_table(per_class: Sequence[ClassMetrics]) -> Iterable[str]:
             f"{percent(metrics['recall']):>9}  {'#' * filled:.<{BAR_WIDTH}}"
         )
     if len(per_class) > MAX_CLASSES_PRINTED:
-        yield f"({len(per_class) - MAX_CLASSES_PRINTED} classes with higher recall are listed in the file)"
+        yield f"({len(per_class) - MAX_CLASSES_PRINTED} more classes are in evaluation.json)"

@@ -16,7 +16,7 @@ from evaluation.state_machine import StateMachine, parse_definition
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
 UNKNOWN_EXECUTION = ("ExecutionDoesNotExist", "InvalidArn", "InvalidName", "ValidationException")
-MAX_STEPS = 200  # if an execution has more steps, only its first and last ones are shown, together this number
+MAX_STEPS = 200  # maximum number of steps that are shown; in longer executions, the middle steps are left out
 MAX_CHILDREN = 5  # number of failed child executions that are listed for a map run
 
 
@@ -90,7 +90,7 @@ class ExecutionDetails:
 
     @property
     def first_steps(self) -> list[tuple[int, Step]]:
-        """The first steps with their numbers: all steps, or `MAX_STEPS` / 2 if the execution has more than that."""
+        """The first steps with their numbers: all steps, or `MAX_STEPS` / 2 if there are more than `MAX_STEPS`."""
         steps = list(enumerate(self.steps, 1))
         return steps[: MAX_STEPS // 2] if self.steps_left_out else steps
 

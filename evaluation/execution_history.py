@@ -54,6 +54,7 @@ class Step:
     attempts : 1 plus the number of retries; 0 for a state that calls nothing
     error, cause : error name and cause of the last failed attempt; None if no attempt failed
     map_run_arn : ARN of the map run, if the state is a distributed Map state
+    has_failed : whether the last attempt failed
     """
 
     name: str

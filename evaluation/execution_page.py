@@ -43,8 +43,9 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
     )
     drawing = None
     if execution.definition and execution.steps:
-        what = trace_steps(execution.steps, execution.definition)
-        drawing = Markup(draw_inline_svg(execution.definition, what, "The state machine; the list of states follows"))  # noqa: S704
+        numbers = {step: number for number, step in (*execution.first_steps, *execution.last_steps)}
+        trace = trace_steps(execution.steps, execution.definition, numbers)
+        drawing = Markup(draw_inline_svg(execution.definition, trace, "The state machine; the list of states follows"))  # noqa: S704
     uri, problem = read_picture(execution.image, s3=s3) if execution.image else (None, None)
     return template.render(
         environment=environment,
@@ -62,7 +63,7 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
 
 
 def _kinds(execution: ExecutionDetails) -> dict[str, str]:
-    """Return the kind of each state by its name: the API action that a Task calls, or the type of another state."""
+    """Return the kind of each state by its name: the API action for a Task, or else the type of the state."""
     return {state.name: state.kind for state in execution.definition.all_states()} if execution.definition else {}
 
 

@@ -45,8 +45,8 @@ def why_no_steps(execution: ExecutionDetails) -> str:
 
 def facts(execution: ExecutionDetails, *, threshold: float) -> Iterator[tuple[str, str]]:
     """Yield title and text of each fact about an execution."""
-    verb = "for" if execution.stopped is None else "in"
-    yield "status", f"{execution.status} {verb} {format_duration(execution.seconds)}"
+    preposition = "for" if execution.stopped is None else "in"
+    yield "status", f"{execution.status} {preposition} {format_duration(execution.seconds)}"
     yield "execution", execution.name
     yield "machine", execution.machine
     yield "started", f"{format_utc(execution.started)} UTC"

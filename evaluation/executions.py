@@ -193,9 +193,10 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
     arn = described["executionArn"]
     version = find_in_output(arn, described.get("output"), "model_version", states=states)
     if version is None:
-        raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")
+        error = f" ({described['error']})" if "error" in described else ""
+        raise OperatorError(f"{arn} is {described['status']}{error} and has no prediction")
     if version == "unknown":
-        raise OperatorError(f"{execution} does not contain the version of its model: name the model with MODEL")
+        raise OperatorError(f"{arn} does not contain the version of its model: name the model with MODEL")
     # if an S3 event started the execution, the input has no field `s3_key`, but the outputs of the states have it
     key = json.loads(described["input"]).get("s3_key") or find_in_output(
         arn, described.get("output"), "s3_key", states=states
@@ -225,9 +226,9 @@ def summary(executions: Sequence[Execution]) -> Iterable[str]:
     yield f"{'outcome':<60}{'images':>10}{'share':>10}"
     for name, count in outcome_counts(executions):
         yield f"{name[:59]:<60}{count:>10}{count / len(executions):>10.1%}"
-    seconds = sorted(execution["seconds"] for execution in executions if execution["seconds"] is not None)
+    seconds = [execution["seconds"] for execution in executions if execution["seconds"] is not None]
     if seconds:
-        yield f"duration of an execution: {seconds[len(seconds) // 2]:.2f} s (median), {seconds[-1]:.2f} s (maximum)"
+        yield f"duration of an execution: {median(seconds):.2f} s (median), {max(seconds):.2f} s (maximum)"
 
 
 def history_figures(executions: Sequence[Execution], labels: Mapping[str, int]) -> dict[str, Any]:

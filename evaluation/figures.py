@@ -41,7 +41,15 @@ DASH_DOTTED = (0, (6, 1.5, 1, 1.5))
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of text, secondary text, lines, background, a single series, and classes."""
+    """The colours of a theme.
+
+    Attributes
+    ----------
+    ink, muted : colours of text, and of secondary text
+    grid, page : colours of lines, and of the background
+    accent : colour of a single series
+    classes : colours of classes and of other series
+    """
 
     name: str
     ink: str
@@ -52,7 +60,7 @@ class Theme:
     classes: tuple[str, ...]
 
     @property
-    def settings(self) -> Any:  # matplotlib's type for it is a literal of all settings
+    def settings(self) -> Any:  # `rc_context` does not accept a `dict[str, Any]`: the type of its keys is a Literal
         """Settings for matplotlib's `rc_context`."""
         text = dict.fromkeys(("text.color", "axes.titlecolor"), self.ink)
         labels = dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), self.muted)

@@ -168,7 +168,7 @@ def calibration_bins(
 def calibration_error(
     confidence: Floats, correct: Booleans, weights: Floats | None = None, *, bins: int = BINS
 ) -> float:
-    """Return the expected calibration error: the mean difference of confidence and accuracy, weighted by bin size.
+    """Return the expected calibration error: the mean of |confidence - accuracy| over the bins, weighted by bin size.
 
     Source: as `calibration_bins`.
     """

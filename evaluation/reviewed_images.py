@@ -108,10 +108,10 @@ def _read_image(bucket: str, label: str, location: Location | None, *, s3: Any) 
 
 
 def left_out(labels: LabelSet) -> Iterator[str]:
-    """Yield a line for each reason why labels cannot be used, with their number and the first of these labels."""
+    """Yield a line for each reason why labels cannot be used: the number of these labels, and the first of them."""
     for count, kind, reason in (
-        (labels.malformed, "malformed", "they cannot be read"),
-        (labels.unknown_classes, "unknown", "they name other classes"),
+        (labels.malformed, "malformed", "cannot be read"),
+        (labels.unknown_classes, "unknown", "of an unknown class"),
     ):
         if count:
-            yield f"{counted(count, 'label')} left out, because {reason}; the first is {labels.messages[kind][0]}"
+            yield f"left out: {counted(count, 'label')} ({reason}); the first is {labels.messages[kind][0]}"

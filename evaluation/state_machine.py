@@ -14,7 +14,7 @@ class Transition:
 
     Attributes
     ----------
-    is_catch : whether this is the transition of a Catch field
+    is_catch : whether the transition belongs to a Catch field
     """
 
     source: str

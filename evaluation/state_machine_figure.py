@@ -45,7 +45,8 @@ BORDERS: Mapping[Status | None, tuple[float, Any]] = {
     Status.ABORTED: (1.6, (0, (5, 2))),
     Status.NOT_REACHED: (0.9, (0, (1, 2.5))),
 }
-CSS = (
+# Colours of the light theme, and the CSS custom properties of the page with which an inline drawing replaces them
+CSS_PROPERTIES = (
     (LIGHT.ink, "--ink"),
     (LIGHT.muted, "--muted"),
     (LIGHT.page, "--card"),
@@ -62,7 +63,7 @@ class Visits:
     ----------
     status : the most severe status among the visits
     text : the status in words, with the number of visits or the duration
-    link : URL of the details of a visit; None if the state was not reached
+    link : URL of the details of a visit; None if the page shows no visit with this status
     """
 
     status: Status
@@ -101,17 +102,20 @@ class _Graph:
     layout: Layout
 
 
-def trace_steps(steps: Sequence[Step], machine: StateMachine) -> Trace:
+def trace_steps(steps: Sequence[Step], machine: StateMachine, numbers: Mapping[Step, int]) -> Trace:
     """Return the trace of an execution through a state machine.
 
-    The link of a state is `#step-<number>`, for the first visit with the status that is shown.
+    The link of a state is `#step-<number>`, for the first visit that the page shows and that has the state's status.
+
+    Parameters
+    ----------
+    numbers : number of each step that the page shows
     """
-    numbers = {step: number for number, step in enumerate(steps, 1)}
     visits = {}
     for name, found in group_visits(steps).items():
         status = combine_status(found)
-        first = next(step for step in found if step.status is status)
-        visits[name] = Visits(status, _describe(found, status), f"#step-{numbers[first]}")
+        first = next((numbers[step] for step in found if step.status is status and step in numbers), None)
+        visits[name] = Visits(status, _describe(found, status), f"#step-{first}" if first else None)
     missing = {name: Visits(Status.NOT_REACHED, Status.NOT_REACHED.word) for name in machine.names_except(visits)}
     transitions = {
         Transition(step.after.name, step.name, is_catch=step.after.status is Status.CAUGHT)
@@ -150,7 +154,7 @@ def draw_inline_svg(machine: StateMachine, trace: Trace, label: str) -> str:
     label : text for screen readers, without characters that HTML reserves
     """
     svg = draw_svg(machine, trace)
-    for colour, name in CSS:
+    for colour, name in CSS_PROPERTIES:
         svg = svg.replace(colour, f"var({name})")
     return svg[svg.index("<svg ") :].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 

@@ -1,4 +1,4 @@
-"""Upload images like the drivers' apps, and follow each object version until the workflow has recorded its result.
+"""Upload images as the drivers' apps do, and follow each object version until the workflow has recorded its result.
 
 The number of threads and the memory per image do not depend on the number of images.
 """
@@ -91,7 +91,7 @@ class Traffic:
 
 
 class Follower:
-    """Reads DynamoDB items until each uploaded image has ended, which means that its item exists or it is lost."""
+    """Reads the results of uploaded images. An image has ended if its DynamoDB item exists, or if the image is lost."""
 
     def __init__(self, target: Target, *, started: float, dynamodb: Any, states: Any) -> None:
         self.pending: dict[Key, Upload] = {}
@@ -193,7 +193,7 @@ def drive(
     interval: float = POLL_SECONDS,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Traffic:
-    """Upload each image at its arrival time, follow all uploads until their results are known, and return them.
+    """Upload each image at its arrival time, follow all uploads until their results are known, and return the uploads.
 
     Ctrl-C or an AWS error ends the function early. The outcome of images whose result is then unknown is None.
 

@@ -67,11 +67,11 @@ def read_all_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> dict[Ke
         result = read_items(table, keys, dynamodb=dynamodb)
         items |= result.items
         keys = list(result.unread)
-        _wait_if(keys)
+        _pause_before_retry(keys)
     return items
 
 
-def _wait_if(unread: Sequence[Any]) -> None:
+def _pause_before_retry(unread: Sequence[Any]) -> None:
     if unread:
         time.sleep(THROTTLED_SECONDS)
 
@@ -83,7 +83,7 @@ def read_drivers(table: str, drivers: Sequence[str], *, dynamodb: Any) -> dict[s
     while keys:
         found, keys = batch_get(table, keys, dynamodb=dynamodb)
         items |= {item["driver"]: item for item in found}
-        _wait_if(keys)
+        _pause_before_retry(keys)
     return items
 
 

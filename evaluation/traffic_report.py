@@ -37,7 +37,7 @@ def outcome(upload: Upload) -> str:
 
 
 def find_problems(traffic: Traffic, target: Target, *, s3: Any, dynamodb: Any) -> list[str]:
-    """Return a line for each image that was lost or has two results, and for each driver whose item is outdated."""
+    """Return a line for each image without exactly one result, and for each driver whose item is outdated."""
     lost = [f"{describe(each)}: {each.outcome}: {each.error}" for each in traffic.uploads if each.outcome in NO_RESULT]
     followed = [each for each in traffic.uploads if each.outcome and each.outcome not in NO_RESULT]
     return [
@@ -113,7 +113,7 @@ def summary(traffic: Traffic, problems: Sequence[str]) -> Iterator[str]:
     for problem in problems[:MAX_PROBLEMS_PRINTED]:
         yield f"problem: {problem}"
     if len(problems) > MAX_PROBLEMS_PRINTED:
-        yield f"problem: and {len(problems) - MAX_PROBLEMS_PRINTED} more"
+        yield f"{len(problems) - MAX_PROBLEMS_PRINTED} more problems are in traffic.json"
 
 
 def _line(name: str, members: Sequence[Upload], total: int) -> str:

@@ -57,7 +57,7 @@ def delete(environment: Environment, store: DriverStore, *, dynamodb: Any) -> No
     Raises
     ------
     OperatorError
-        The driver's name cannot be a part of a key between two slashes, or the deletion is not confirmed.
+        The driver's name is empty, `.` or `..`, or has a slash, or the deletion is not confirmed.
     """
     driver, confirmed = check_segment(environment.options.id), environment.options.confirm
     if confirmed != driver:

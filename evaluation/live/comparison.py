@@ -20,7 +20,7 @@ def compare(
 
     Parameters
     ----------
-    threshold : confidence threshold between the strata of the sample from which the difference is estimated
+    threshold : confidence that separates the two strata of the sample from which the difference is estimated
     """
     predicted: list[int | None] = []
     for start in range(0, len(images), BATCH):
@@ -45,7 +45,7 @@ def paired(ours: Booleans, theirs: Booleans) -> Paired:
 
     Parameters
     ----------
-    ours, theirs : whether each model classified each image correctly
+    ours, theirs : whether the evaluated model and the previous model classified each image correctly, shape (n,)
     """
     counts = comparison.Comparison(gained=int((ours & ~theirs).sum()), lost=int((theirs & ~ours).sum()))
     return {
@@ -61,16 +61,17 @@ def paired(ours: Booleans, theirs: Booleans) -> Paired:
 def difference(
     images: Sequence[LabelledImage], ours: Booleans, theirs: Booleans, sample: Sample | None
 ) -> Estimate | None:
-    """Return the estimated difference of the models' accuracies for all traffic; None if there is no sample of it.
+    """Return the estimated difference of the models' accuracies for all traffic; None without a sample of all traffic.
 
     Parameters
     ----------
-    sample : those of `images` that were selected with a known probability
+    sample : those of `images` that were selected with a known probability; None if they do not represent all traffic
     """
     if sample is None:
         return None
     is_selected = np.array([image.inclusion_probability is not None for image in images], dtype=np.bool_)
     values = (ours.astype(float) - theirs.astype(float))[is_selected]
-    # prior: half an image that only this model classifies correctly, half an image that only the previous one does
+    # prior: half an image that only the evaluated model classifies correctly, and half an image that only the previous
+    # model classifies correctly
     interval = sample.mean_interval(values, (1.0, -1.0))
     return {"value": float(np.average(values, weights=sample.weights)), "interval": interval, "n": len(values)}

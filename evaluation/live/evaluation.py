@@ -34,14 +34,14 @@ RESOLUTION = timedelta(seconds=1)  # resolution of captured times
 STRATA = ("below the threshold", "at or above the threshold")
 NO_LABELS = "no captured image is labelled: run `make select review ENV={environment}`, or upload labels"
 NO_SAMPLE = (
-    "figures of all traffic need reviewed images below the threshold, and some at or above it that were selected at "
+    "estimates for all traffic need reviewed images below the threshold, and some at or above it that were selected at "
     "random: run `make select review ENV={environment}`"
 )
 SIMPLE_SAMPLE = "the recommended threshold holds for the labelled images, which are not a random sample of the traffic"
-
 NOT_COVERED = (
-    "{count} of the {total} captured images are older or newer than all reviewed ones: the figures of all traffic "
-    "assume that they are alike, so run `make select review ENV={environment}` with the same time range"
+    "{count} of the {total} captured images are older or newer than all reviewed ones. The estimates for all traffic "
+    "assume that these images are like the reviewed ones: run `make select review ENV={environment}` with the same "
+    "time range"
 )
 
 

@@ -79,14 +79,14 @@ class LabelSet:
             return
         self.unknown_classes += 1
         allowed = shorten(", ".join([*classes, NEITHER]), 200)
-        self._name("unknown", f"{label.source}: the class must be one of {allowed} (got {shown(label.name)})")
+        self._keep_message("unknown", f"{label.source}: the class must be one of {allowed} (got {shown(label.name)})")
 
     def reject(self, source: str, reason: object) -> None:
         """Count a label or a file that cannot be read, and keep a message about it."""
         self.malformed += 1
-        self._name("malformed", f"{source}: {reason}")
+        self._keep_message("malformed", f"{source}: {reason}")
 
-    def _name(self, kind: str, message: str) -> None:
+    def _keep_message(self, kind: str, message: str) -> None:
         if len(self.messages[kind]) < MAX_MESSAGES:
             self.messages[kind].append(message)
 
@@ -300,8 +300,8 @@ def _read_selection(bucket: str, entry: str, image: str, *, s3: Any) -> tuple[fl
 def selection_of(entry: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
     """Return the probability that an image was selected for review, and the rate of its audit sample; None if unknown.
 
-    Entries that the state machine writes contain no probability. It is 1, because the state machine writes an entry for
-    every photograph below the threshold.
+    Entries that the state machine writes contain no probability. Their probability is 1, because the state machine
+    writes an entry for every photograph below the threshold.
     """
     if entry is None:
         return None, None

@@ -71,7 +71,7 @@ def _label_lines(labels: Labels) -> Iterator[str]:
             break_on_hyphens=False,
         )
     if (more := len(labels["messages"]) - MAX_MESSAGES_PRINTED) > 0:
-        yield f"  (live.json names {more} more)"
+        yield f"  ({more} more messages are in live.json)"
 
 
 def _figure_lines(found: Figures, threshold: float) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _line(title: str, estimate: Estimate) -> str:
     if estimate["value"] is None:
         return f"{title:<20} none: no labelled image"
     if estimate["interval"] is None:
-        return f"{title:<20} {estimate['value']:6.1%}  counted, {n}"
+        return f"{title:<20} {estimate['value']:6.1%}  exact, {n}"
     low, high = estimate["interval"]
     return f"{title:<20} {estimate['value']:6.1%}  {low:.1%} to {high:.1%} (95 %), {n}"
 
@@ -98,7 +98,7 @@ def _class_table(found: Figures) -> Iterator[str]:
         precision, recall = (percent(metrics["precision"]), percent(metrics["recall"]))
         yield f"  {metrics['class'][:28]:<28}{metrics['images']:>7}{precision:>11}{recall:>9}"
     if (more := len(found["per_class"]) - MAX_CLASSES_PRINTED) > 0:
-        yield f"  ({more} classes with higher recall are listed in live.json)"
+        yield f"  ({more} more classes are in live.json)"
 
 
 def _comparison_lines(found: Comparison, model: str) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _comparison_lines(found: Comparison, model: str) -> Iterator[str]:
         change = f"{100 * difference['value']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
         yield f"  all traffic: accuracy {change} percentage points"
     if found["invalid"]:
-        yield f"  not compared, because there is no image: {found['invalid']}"
+        yield f"  labelled images that could not be compared: {found['invalid']}"
 
 
 def _paired_line(title: str, found: Paired, model: str, previous: str) -> str:
@@ -135,7 +135,7 @@ def _recommendation_lines(found: Recommendation, environment: str) -> Iterator[s
         yield f"  to use it: make threshold PRECISION={found['target_precision']:g} ENV={environment}"
     else:
         n, needed = found["precision"]["n"], found["needed"]
-        yield f"  too few labels: {n} images at or above it; {needed} can show this precision"
+        yield f"  too few images at or above the threshold are labelled: {n} ({needed} are needed)"
 
 
 def write_figures(live: Live, directory: Path) -> None:
@@ -148,13 +148,13 @@ def _drawings(live: Live) -> Mapping[str, Any]:
     labelled = live["labelled"]
     if labelled is None:
         return {}
-    best = live["traffic"]["figures"] if live["traffic"] else labelled
-    calibration = best["calibration"]
+    estimates = live["traffic"]["figures"] if live["traffic"] else labelled
+    calibration = estimates["calibration"]
     counts = [[round(count) for count in row] for row in labelled["confusion"]]
     rows = [*live["classes"], NEITHER]
     drawings = {
         "confusion": lambda theme: figures.confusion(theme, matrix=counts, classes=live["classes"], rows=rows),
-        "coverage": lambda theme: figures.coverage(theme, curve=best["curve"], threshold=live["threshold"]),
+        "coverage": lambda theme: figures.coverage(theme, curve=estimates["curve"], threshold=live["threshold"]),
         "reliability": lambda theme: figures.reliability(
             theme, bins=calibration["bins"], error=calibration["expected_calibration_error"]
         ),

@@ -53,7 +53,7 @@ def load_previous_model(registry: ModelRegistry, model: str, classes: Sequence[s
     Raises
     ------
     PreviousModelError
-        No version was in use before, or its model was not trained by this project's training code.
+        No version was in use before, or its model cannot be loaded in this process.
     ClassesDifferError
         The predecessor was trained on other classes.
     """

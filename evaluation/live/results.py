@@ -172,7 +172,8 @@ class Recommendation(TypedDict):
     ----------
     target_precision : the given precision
     threshold : the smallest threshold that reaches the target precision; None if no threshold reaches it
-    threshold_interval : 95 % interval of the threshold; the upper end is 1 if perhaps no threshold is high enough
+    threshold_interval : 95 % interval of the threshold; an upper end of 1 means that possibly no threshold reaches the
+        target precision
     precision, coverage : estimated precision and coverage at the threshold
     needed : minimum number of labelled images at or above the threshold that can show the target precision
     is_supported : whether there are at least `needed` such images
@@ -188,7 +189,7 @@ class Recommendation(TypedDict):
 
 
 class Live(TypedDict):
-    """The content of `live.json`. Fields that cannot be computed from the labels are None, and `notes` says why.
+    """The content of `live.json`. Fields that cannot be computed or were not requested are None.
 
     Attributes
     ----------

@@ -38,7 +38,7 @@ def latest_result(drift: Drift, in_use: str | None) -> Result:
 
     Parameters
     ----------
-    in_use : version in use; if there are results of this version, only they are considered; None if it is not known
+    in_use : version in use, or None if it is not known; if this version has results, all other results are ignored
     """
     results = [result for result in drift["results"] if result["model"] == in_use] or drift["results"]
     decided = [result for result in results if result["figures"]["outcome"] in DECIDED]

@@ -57,7 +57,7 @@ def describe_confusion(
 ) -> str:
     """Return a description of a confusion matrix: its counts, or only the number of classes if there are many."""
     if len(classes) > MAX_CLASSES_DESCRIBED:
-        return f"Confusion matrix of {len(classes)} classes; the tables beside it have its figures"
+        return f"Confusion matrix of {len(classes)} classes; the table next to it has precision and recall by class"
     columns = [figures.display_name(name) for name in classes]
     lines = (
         f"{figures.display_name(name)} predicted as "

@@ -65,7 +65,7 @@ def make_command(results: Results) -> Callable[[str], str]:
 
 
 def render_section(section: Section, results: Results) -> Markup:
-    """Return the HTML of a section. If the section cannot be shown, it contains the reason."""
+    """Return the HTML of a section. If the results cannot be shown, the section contains the reason."""
     problems = [results.problems[name] for name in section.fields if name in results.problems]
     context: Mapping[str, Any] | None = None
     html = ""
@@ -75,7 +75,7 @@ def render_section(section: Section, results: Results) -> Markup:
             html = templates().get_template(f"report/{section.name}.html").render(context, make=make)
     except Exception as error:  # a result file may have any content
         reason = f"{type(error).__name__}: {error}"
-        problems.append(f"The results of `{make(section.target)}` cannot be shown ({reason}): run it again.")
+        problems.append(f"The results of `{make(section.target)}` cannot be shown ({reason}): run the command again.")
     frame = templates().get_template("report/section.html")
     return Markup(  # noqa: S704  (escaped by the templates)
         frame.render(

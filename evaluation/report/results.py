@@ -139,6 +139,10 @@ class Reader:
     def results(self, environment: str, **known: Any) -> Results:
         """Return everything that was read.
 
+        Parameters
+        ----------
+        known : fields of `Results` that need not be read
+
         Raises
         ------
         StepMissingError

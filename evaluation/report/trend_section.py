@@ -12,7 +12,7 @@ from evaluation.report.drawings import draw
 from evaluation.report.results import Results
 from evaluation.report.verdict import Accuracy
 
-# The kinds of entries with an accuracy, and what it was measured on
+# By kind of the history entries with an accuracy: the images on which the accuracy was measured
 ACCURACIES = {"training": "Validation images", "run": "Test images", "live": "Live traffic"}
 
 
@@ -25,7 +25,7 @@ class VersionTrend:
     accuracies : accuracies by the kind of images on which they were measured (the values of `ACCURACIES`)
     low_confidence : proportion of the captured images below the threshold
     drifted : number of time ranges in which the traffic had drifted
-    compared : number of all time ranges that were compared with the baseline
+    compared : number of time ranges that were compared with the baseline
     reviewed_images : number of reviewed images in the training data
     """
 
@@ -79,7 +79,7 @@ def version_number(model: str) -> tuple[int, str]:
 
 
 def accuracy_of(figures: Mapping[str, Any]) -> Accuracy | None:
-    """Return the accuracy of an entry, for live traffic the estimate for all traffic or that of the audit sample.
+    """Return the accuracy of an entry: for live traffic, the estimate for all traffic or else that of the audit sample.
 
     Return None if the entry has no accuracy, or if the accuracy has an unknown format. Entries are never replaced, so
     an entry that another version of this project wrote must not prevent the report from showing all other entries.

@@ -1,8 +1,8 @@
 """Decide whether the model in use is fit for use, by stated rules.
 
 Each check compares one result with a limit. The model is not fit for use if a check fails. The model is fit for use if
-no check fails and the accuracy reaches the minimum, on the test images or in live traffic. In all other cases, and for
-synthetic images, the verdict is not known.
+no check fails, the accuracy on the test images or in live traffic reaches the minimum, and the images are not
+synthetic. In all other cases, the verdict is not known.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,8 @@ from evaluation.report.formats import interval_short, joined, sentence
 
 MAX_FAILURE_SHARE = 0.01  # maximum proportion of executions that failed for another reason than image or threshold
 MAX_LOW_CONFIDENCE_SHARE = 0.5  # equals the limit of the alarm workflow-low-confidence
-NO_EXECUTION = "no execution is known"
+NO_EXECUTION = "no execution has ended"
+NO_PREDICTION = "no image was classified"
 MIN_EXECUTIONS = 20  # minimum number for a proportion to be meaningful, also in the alarm workflow-low-confidence
 
 
@@ -113,18 +114,18 @@ def check_drift(drifted: Sequence[str] | None, *, is_confirmed: bool, missing: s
 
     Parameters
     ----------
-    drifted : names of the statistics that have drifted; None if nothing was compared
+    drifted : names of the properties that have drifted; None if nothing was compared
     is_confirmed : whether labelled images of the same time confirm the accuracy
     missing : finding if nothing was compared
     """
-    rule = "no statistic has drifted, or labelled images of the same time confirm the accuracy"
+    rule = "no property of the traffic has drifted, or labelled images of the same time confirm the accuracy"
     if drifted is None:
         return Check("drift", "drift", Status.UNKNOWN, missing, rule)
     if not drifted:
         return Check("drift", "drift", Status.PASSED, "the traffic has not drifted", rule)
     finding = f"the traffic has drifted ({joined(drifted)})"
     if is_confirmed:
-        return Check("drift", "drift", Status.PASSED, f"{finding}, and labelled images confirm the accuracy", rule)
+        return Check("drift", "drift", Status.PASSED, f"{finding}, but labelled images confirm the accuracy", rule)
     return Check("drift", "drift", Status.FAILED, finding, rule)
 
 
@@ -143,7 +144,7 @@ def check_failures(failed: int, total: int, *, missing: str = NO_EXECUTION) -> C
     return Check("failed executions", "executions", status, finding, rule)
 
 
-def check_low_confidence(low: int, total: int, *, missing: str = NO_EXECUTION) -> Check:
+def check_low_confidence(low: int, total: int, *, missing: str = NO_PREDICTION) -> Check:
     """Return the check of the proportion of images below the threshold.
 
     Parameters

@@ -116,7 +116,7 @@ def live_accuracy(results: Results) -> Check:
 def drift(results: Results) -> Check:
     """Return the check of the latest comparison with the baseline.
 
-    Labelled images of the same traffic are stronger evidence than a statistic that has drifted.
+    Labelled images of the same traffic are stronger evidence than a property that has drifted.
     """
     latest = latest_result(results.drift, results.in_use) if results.drift else None
     if latest is None:

@@ -34,7 +34,14 @@ class LabelsError(OperatorError):
 
 @dataclass(frozen=True)
 class Row:
-    """A labelled line of the file."""
+    """A labelled line of the file.
+
+    Attributes
+    ----------
+    number : line number, counted from 1
+    id : ID of the captured record as object keys contain it
+    key : key of the review entry
+    """
 
     number: int
     id: str
@@ -51,7 +58,7 @@ class Stored:
 
 
 def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[Path, int]:
-    """Write `review.csv` and a folder with the images that have no answer; return the file's path and their number.
+    """Write `review.csv` and a folder with the unanswered images; return the file's path and the number of images.
 
     Parameters
     ----------
@@ -109,7 +116,7 @@ def read_rows(path: Path, *, command: str) -> list[Row]:
         columns, delimiter = parse_header(LINE_BREAK.split(text, maxsplit=1)[0], REQUIRED)
         if missing := sorted(set(REQUIRED) - set(columns)):
             raise LabelsError(
-                f"{path} has no column {missing[0]}: correct it, or delete it and run `{command}` for a new one"
+                f"{path} has no column {missing[0]}: correct the file, or delete it and run `{command}` for a new file"
             )
         table = csv.DictReader(io.StringIO(text, newline=""), columns, delimiter=delimiter, strict=True)
         next(table)  # the header

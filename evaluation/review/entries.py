@@ -109,7 +109,7 @@ class Entry:
     key : key of the entry's object
     id : ID of the captured record
     reasons : reasons for the review, such as `low_confidence`
-    prediction : the model's prediction; None if the entry has no prediction, or of other classes
+    prediction : the model's prediction; None if the entry has no valid prediction of the store's classes
     """
 
     key: str
@@ -119,7 +119,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The ID in the form in which object keys contain it."""
+        """The ID as object keys contain it."""
         return object_name(self.id)
 
     @property

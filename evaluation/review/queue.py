@@ -29,7 +29,7 @@ from evaluation.review.pictures import PictureError, read_picture
 
 SHUFFLE = SystemRandom().shuffle
 PAGE = 500  # number of entries in a page of 1000 keys, because half of the keys are images
-EARLIER_ANSWERS = 100  # number of answers that are read after a restart to find the reviewer's last answer
+EARLIER_ANSWERS = 100  # maximum number of answers that are read after a restart to find the reviewer's last answer
 
 
 class Listing:

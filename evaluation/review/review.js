@@ -1,7 +1,7 @@
 "use strict";
 // The page holds the image that is shown and the next ones; everything else is in S3.
 const AHEAD = 2; // images that are loaded before they are needed
-const DOUBLE_CLICK_MS = 250; // nobody judges an image that fast: it is the second click on the image before
+const DOUBLE_CLICK_MS = 250; // a click so soon after an image appears is the second click on the previous image
 const element = (id) => document.getElementById(id);
 const buttons = [...document.querySelectorAll("#choices button")];
 const byKeys = new Map(buttons.map((button) => [button.dataset.keys, button]));
@@ -10,8 +10,8 @@ const digits = document.querySelector("[data-label]").dataset.keys.length;
 let current = null; // the entry that is shown
 let waiting = []; // the entries that come next
 let isExhausted = false; // whether the server has no further entry
-let returned = 0; // number of entries that went back to the server, which may then have a further one
-let undone = 0; // changes when an entry that is being loaded may be the one that undo shows
+let returned = 0; // number of entries given back; if it changes during a request, the server may have a further entry
+let undone = 0; // changes when the entry that is being loaded may be the entry that undo shows
 let isLoading = false;
 let isBusy = false; // while an answer is being stored
 let shownAt = 0;
@@ -162,7 +162,7 @@ async function undo() {
     showNext();
   }
   // only now, because keys do nothing before the image is shown
-  element("status").textContent = entry ? "The last answer is deleted. Answer again." : "There is no answer of yours to undo, or its image is gone.";
+  element("status").textContent = entry ? "The last answer is deleted. Answer again." : "Nothing to undo, or the image of the deleted answer cannot be shown.";
 }
 
 function press(button) {

@@ -98,8 +98,8 @@ def test_labels_that_cannot_be_used_are_reported(store: ReviewStore) -> None:
     lines = list(left_out(read_labels(store.bucket, store.labels_prefix, CLASSES, s3=store.s3)))
 
     # THEN
-    assert lines[0].startswith("1 label left out, because they cannot be read; the first is labels/one.csv, line 3: ")
-    assert lines[1].startswith("1 label left out, because they name other classes; the first is labels/one.csv, line 2")
+    assert lines[0].startswith("left out: 1 label (cannot be read); the first is labels/one.csv, line 3: ")
+    assert lines[1].startswith("left out: 1 label (of an unknown class); the first is labels/one.csv, line 2")
 
 
 def test_all_images_are_read_even_if_they_are_many(store: ReviewStore) -> None:

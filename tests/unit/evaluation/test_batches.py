@@ -1,6 +1,6 @@
-# ruff: noqa: N803  boto3's argument names
 """Batch executions: their input, their progress, their results, and how an interrupted execution is continued."""
 
+# ruff: noqa: N803  boto3's argument names
 import io
 import json
 from collections.abc import Iterator
@@ -117,7 +117,10 @@ def test_prefix_in_the_input_ends_with_one_slash_and_has_no_bucket(text: str) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("models", r"PREFIX must be one of test, incoming, or a folder below, such as PREFIX=test \(got 'models'\)"),
+        (
+            "models",
+            r"PREFIX must be one of test, incoming, or a folder below these, such as PREFIX=test \(got 'models'\)",
+        ),
         ("testing", "PREFIX must be one of"),
         ("s3://other-bucket/test", "PREFIX must be in s3://some-bucket"),
         ("test/none", "there are no objects below s3://some-bucket/test/none/"),

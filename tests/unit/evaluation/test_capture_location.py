@@ -155,7 +155,8 @@ def test_error_without_records_of_the_model_names_the_malformed_lines_and_make_r
     s3 = make_bucket(("v1", capture_line(make_png(), [0.9, 0.1])), ("v2", b"malformed"))
     with pytest.raises(
         OperatorError,
-        match=r"v2.*only 1 malformed line.*a.jsonl, line 1: not JSON \(1 of other models\): run `make run ENV=local`",
+        match=r"v2.*only 1 malformed line.*a.jsonl, line 1: not JSON \(1 record of other models\): "
+        "run `make run ENV=local`",
     ):
         read_captures(LOCATION, ALL_TIME, classes=2, run=None, environment="local", s3=s3)
 
@@ -215,4 +216,4 @@ def test_waiting_stops_after_the_maximum_delay_and_reports_the_missing_records(
 
     # THEN
     assert timedelta(minutes=5) <= clock.now - FINISHED < timedelta(minutes=6)
-    assert "0 of the last run's 1 predictions are captured" in capsys.readouterr().out
+    assert "5 minutes after the end of the last run, 0 of 1 predictions are captured" in capsys.readouterr().out

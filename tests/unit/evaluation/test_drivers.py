@@ -195,7 +195,7 @@ def test_invalid_driver_name_is_rejected(name: str) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "zoe/"])
 def test_deletion_refuses_a_name_that_is_not_one_segment_of_a_key(name: str) -> None:
     # WHEN / THEN
-    with pytest.raises(DriverError, match="ID must be the part of a key between two slashes"):
+    with pytest.raises(DriverError, match="ID must be a name without slashes"):
         check_segment(name)
 
 

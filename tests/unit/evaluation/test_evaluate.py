@@ -140,7 +140,7 @@ def test_the_threshold_with_the_highest_precision_is_named_if_no_threshold_reach
     assert evaluation["for_precision"]
     assert not evaluation["for_precision"]["is_reached"]
     text = "\n".join(summary(evaluation, "local"))
-    assert "no threshold reaches a precision of 0.9; the best is 0.8" in text
+    assert "no threshold reaches a precision of 0.9; the highest precision is at 0.8" in text
     assert "66.7%" in text
     assert "tfvars" not in text
 
@@ -186,7 +186,7 @@ def test_a_run_of_the_deployed_stack_on_the_staged_images_is_current() -> None:
     ],
 )
 def test_a_run_of_a_different_stack_or_on_different_images_is_refused(changes: dict[str, Any], name: str) -> None:
-    with pytest.raises(OperatorError, match=f"another {name}: run `make run ENV=local` again"):
+    with pytest.raises(OperatorError, match=f"changed since the last run: {name}. Run `make run ENV=local` again"):
         check_run_is_current(make_run([]), **current(**changes))
 
 

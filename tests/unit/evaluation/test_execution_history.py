@@ -4,7 +4,7 @@ from evaluation.execution_history import Status, read_steps
 from tests.unit.evaluation.histories import MAP_RUN, STARTED, History, failed_history
 
 
-def test_a_task_whose_retry_fails_too_is_one_step_with_the_last_error_which_is_caught() -> None:
+def test_a_task_whose_retry_fails_too_is_one_caught_step_with_the_last_error() -> None:
     # WHEN
     steps = read_steps(failed_history().events, is_running=False)
 

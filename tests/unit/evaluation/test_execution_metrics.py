@@ -68,7 +68,7 @@ def test_failed_executions_are_counted_by_cause() -> None:
     # WHEN
     outcomes, _ = read(values)
 
-    # THEN the counts of both periods are added, and the durations are those of the slower period
+    # THEN the counts of both periods are added, and each percentile is the higher one of both periods
     assert outcomes == Outcomes(
         succeeded=90, low_confidence=6, invalid_image=2, failed=2, timed_out=1, aborted=2, p50=0.5, p95=1.2
     )

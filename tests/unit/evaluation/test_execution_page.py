@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from evaluation.execution_details import ImageLocation, read_execution
+from evaluation.execution_details import MAX_STEPS, ImageLocation, read_execution
 from evaluation.execution_page import MAX_SIDE, read_picture, render
-from tests.unit.evaluation.histories import ARN, FakeStates, failed_history, refusal
+from tests.unit.evaluation.histories import ARN, FakeStates, History, failed_history, refusal
 from tests.unit.evaluation.runs import make_png
 from training.container.classifier.images import MAX_BYTES
 
@@ -112,6 +112,27 @@ def test_the_page_escapes_payloads_loads_no_other_files_and_draws_every_state() 
     assert len(set(re.findall(r"stroke-width: [\d.]+", drawing))) > 3
     assert "stroke-dasharray" in drawing
     assert "var(--ink)" in drawing
+
+
+def test_states_of_omitted_steps_have_no_link_in_the_drawing() -> None:
+    # GIVEN an execution that visits the state Once only in one of its omitted steps
+    history = History()
+    for number in range(MAX_STEPS + 50):
+        name = "Once" if number == MAX_STEPS // 2 + 10 else "Often"
+        history.enter("Pass", name)
+        history.leave("Pass", name)
+    definition = {
+        "StartAt": "Often",
+        "States": {"Often": {"Type": "Pass", "Next": "Once"}, "Once": {"Type": "Pass", "Next": "Often"}},
+    }
+    execution = read_execution(ARN, [], states=FakeStates(history, definition))
+
+    # WHEN
+    page = Page(render(execution, "local", threshold=0.93, written=datetime.now(UTC), s3=FakeS3(make_png())))
+
+    # THEN every link leads to a step on the page
+    assert {address[1:] for address in page.addresses if address.startswith("#step")} == {"step-1"} <= page.ids
+    assert "Once" in page.text
 
 
 def test_an_image_is_rotated_by_its_exif_orientation_and_scaled_down() -> None:

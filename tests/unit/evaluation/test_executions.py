@@ -233,6 +233,11 @@ def test_the_summary_counts_each_outcome_and_fits_80_columns() -> None:
     assert lines[2].split() == [BELOW, "2", "50.0%"]
 
 
+def test_the_summary_has_the_median_and_the_maximum_duration_of_executions_that_have_ended() -> None:
+    executions = [make_execution("a", [0.99, 0.01], seconds=seconds) for seconds in (4.0, None, 1.0, 2.0, 1.0)]
+    assert list(summary(executions))[-1] == "duration of an execution: 1.50 s (median), 4.00 s (maximum)"
+
+
 def test_the_history_contains_accuracy_outcomes_and_median_duration() -> None:
     # GIVEN a correctly classified image, a misclassified image, and an image without a prediction
     executions = [make_execution("a", [0.99, 0.01]), make_execution("b", [0.8, 0.2]), make_execution("c", None)]

@@ -151,7 +151,7 @@ def test_the_model_and_the_number_of_records_of_other_models_are_reported() -> N
     assert list(summary(found))[:2] == ["model v2: 1 record in 1 file", "records of other models, not shown: 7"]
 
 
-def test_low_confidence_images_are_shown_once_by_ascending_confidence() -> None:
+def test_each_low_confidence_image_is_shown_once_by_ascending_confidence() -> None:
     # WHEN the same image was classified in two requests
     found = monitored(
         capture_line(make_png(1), [0.8, 0.2], event_id="a"),

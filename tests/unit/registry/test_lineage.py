@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -53,6 +53,9 @@ class FakeStates:
         if executionArn != EXECUTION:
             raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": ""}}, "DescribeExecution")
         return {"executionArn": executionArn, "input": json.dumps({"s3_key": "test/a.png"}), **self._description}
+
+    def list_executions(self, *, stateMachineArn: str, maxResults: int) -> dict[str, Any]:
+        return {"executions": [{"executionArn": EXECUTION, "startDate": datetime(2026, 3, 1, tzinfo=UTC)}]}
 
     def get_paginator(self, operation: str) -> "FakeStates":
         return self
@@ -112,14 +115,17 @@ def test_prediction_of_an_execution_that_an_event_started_has_the_image_key() ->
 @pytest.mark.parametrize(
     ("history", "message"),
     [
-        ([{}], "FAILED without a prediction: ImageMissingError"),
-        ([{**PREDICTED, "model_version": "unknown"}], "does not contain the version"),
+        ([{}], rf"{EXECUTION} is FAILED \(ImageMissingError\) and has no prediction"),
+        ([{**PREDICTED, "model_version": "unknown"}], rf"{EXECUTION} does not contain the version"),
     ],
     ids=["no prediction", "no version"],
 )
-def test_execution_without_a_prediction_or_model_version_is_an_error(history: list[Any], message: str) -> None:
+@pytest.mark.parametrize("name", ["one", ""], ids=["name", "latest"])
+def test_execution_without_a_prediction_or_model_version_is_an_error(
+    history: list[Any], message: str, name: str
+) -> None:
     with pytest.raises(OperatorError, match=message):
-        find_prediction(STATE_MACHINE, "one", states=FakeStates(history, status="FAILED", error="ImageMissingError"))
+        find_prediction(STATE_MACHINE, name, states=FakeStates(history, status="FAILED", error="ImageMissingError"))
 
 
 def test_unknown_execution_is_an_error() -> None:

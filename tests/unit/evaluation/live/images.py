@@ -24,7 +24,7 @@ def make_image(
     ----------
     number : number of the predicted class
     label : number of the true class
-    probability : inclusion probability, or None if the image was not selected at random
+    probability : inclusion probability, or None if it is not known
     audit_rate : audit rate, or None if the image is not in an audit sample
     """
     return LabelledImage(make_prediction("id", number, confidence), label, probability, audit_rate)

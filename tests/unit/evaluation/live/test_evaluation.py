@@ -115,7 +115,7 @@ def test_there_is_no_estimate_for_all_traffic_without_inclusion_probabilities() 
     # THEN
     assert live["labelled"]
     assert live["traffic"] is None
-    assert any("figures of all traffic need reviewed images" in note for note in live["notes"])
+    assert any("estimates for all traffic need reviewed images" in note for note in live["notes"])
     assert f"no comparison with an earlier model: {NO_PREVIOUS}" in live["notes"]
 
 

@@ -103,8 +103,8 @@ def make_bucket(archive: bytes) -> FakeS3:
     return s3
 
 
-def make_square(brightness: int) -> bytes:
-    """Return a PNG file of one grey value."""
+def make_grey_image(brightness: int) -> bytes:
+    """Return a PNG file whose pixels have one grey value."""
     with io.BytesIO() as stream:
         Image.new("RGBA", (50, 40), (brightness,) * 3).save(stream, format="PNG")
         return stream.getvalue()
@@ -120,7 +120,7 @@ def test_the_previous_model_classifies_valid_images_and_returns_none_for_others(
 
     # THEN
     assert previous.name == "v1"
-    assert previous.classify([make_square(250), None, b"not an image", make_square(3)]) == [1, None, None, 0]
+    assert previous.classify([make_grey_image(250), None, b"not an image", make_grey_image(3)]) == [1, None, None, 0]
     assert previous.classify([None]) == [None]
     assert len(previous.classify([make_png()])) == 1
 

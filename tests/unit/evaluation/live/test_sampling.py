@@ -63,7 +63,7 @@ def test_weights_are_inversely_proportional_to_the_inclusion_probabilities() -> 
 
 
 @pytest.mark.parametrize(("correct", "n"), [(50, 50), (45, 50), (0, 20)])
-def test_the_interval_of_one_stratum_is_about_the_jeffreys_interval(correct: int, n: int) -> None:
+def test_the_interval_of_one_stratum_is_close_to_the_jeffreys_interval(correct: int, n: int) -> None:
     # GIVEN labels for a small part of the traffic
     sample = make_sample((correct, n, 0.001), totals=(1e6,))
 
@@ -72,7 +72,7 @@ def test_the_interval_of_one_stratum_is_about_the_jeffreys_interval(correct: int
     assert accuracy_interval(sample) == pytest.approx(tuple(expected), abs=0.012)
 
 
-def test_the_interval_for_many_images_is_about_that_of_scipys_bootstrap() -> None:
+def test_the_interval_for_many_images_is_close_to_that_of_scipys_bootstrap() -> None:
     # GIVEN
     random = np.random.default_rng(0)
     sample = make_sample((340, 400, 0.001), totals=(1e6,))
@@ -93,7 +93,7 @@ def test_the_interval_has_no_width_if_every_captured_image_is_labelled() -> None
 
 
 @pytest.mark.parametrize(("total", "n", "mistakes"), [(270, 100, 5), (270, 100, 14), (60, 20, 6), (150, 100, 5)])
-def test_intervals_have_their_coverage_if_a_large_part_of_the_traffic_is_labelled(
+def test_intervals_have_the_nominal_coverage_if_a_large_part_of_the_traffic_is_labelled(
     total: int, n: int, mistakes: int
 ) -> None:
     # GIVEN each possible number of mistakes in a sample of the traffic, and its probability
@@ -122,7 +122,8 @@ def test_an_interval_is_reproducible() -> None:
 def simulated(seed: int) -> tuple[Sample, float, float, float]:
     """Return a sample of simulated traffic, and three accuracies.
 
-    They are the true accuracy of all traffic, the true accuracy above the threshold, and the estimate for all traffic.
+    They are the true accuracy of all traffic, the true accuracy at or above the threshold, and the estimate for all
+    traffic.
     """
     random = np.random.default_rng(seed)
     is_above = random.random(1200) < 0.85
@@ -135,7 +136,7 @@ def simulated(seed: int) -> tuple[Sample, float, float, float]:
     return sample, correct.mean(), correct[is_above].mean(), accuracy(sample)
 
 
-def test_estimates_for_simulated_traffic_are_unbiased_and_their_intervals_have_their_coverage(
+def test_estimates_for_simulated_traffic_are_unbiased_and_their_intervals_have_the_nominal_coverage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # GIVEN
@@ -153,7 +154,7 @@ def test_estimates_for_simulated_traffic_are_unbiased_and_their_intervals_have_t
     assert all(sample.correct.mean() < truth - 0.05 for sample, truth, _, _ in runs)
 
 
-def test_intervals_of_the_recall_of_a_rare_class_have_their_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_of_the_recall_of_a_rare_class_have_the_nominal_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN traffic with a class that only 1 % of the images show, so the audit sample often has no image of this class
     monkeypatch.setattr("evaluation.live.sampling.REPLICATES", 200)
     classes, contains_truth = ("bicycle", "motorcycle"), []
@@ -165,11 +166,10 @@ def test_intervals_of_the_recall_of_a_rare_class_have_their_coverage(monkeypatch
         probability = np.where(is_above, 0.04, 1.0)
         chosen = random.random(3000) < probability
         totals = np.array([(~is_above).sum(), is_above.sum()], dtype=np.float64)
-        sample = Sample(
-            probability[chosen], correct[chosen], is_above[chosen].astype(np.int64), probability[chosen], totals
-        )
+        confidence = np.where(is_above, 0.97, 0.6)[chosen]
+        sample = Sample(confidence, correct[chosen], is_above[chosen].astype(np.int64), probability[chosen], totals)
         predicted = np.where(correct, label, 1 - label)
-        images = Arrays(np.where(is_above, 0.97, 0.6)[chosen], predicted[chosen], label[chosen])
+        images = Arrays(confidence, predicted[chosen], label[chosen])
 
         # WHEN
         figures = compute_figures(images, sample.weights, classes, THRESHOLD)

@@ -68,7 +68,7 @@ def test_properties_that_drifted_are_listed_in_order_of_significance() -> None:
             DRIFT,
             make_live(0.9),
             Status.PASSED,
-            f"{DRIFT_FINDING}, and labelled images confirm the accuracy",
+            f"{DRIFT_FINDING}, but labelled images confirm the accuracy",
             id="confirmed by labels",
         ),
         pytest.param(
@@ -99,7 +99,7 @@ def test_properties_that_drifted_are_listed_in_order_of_significance() -> None:
             make_live(0.9, reviewed={**REVIEWED, "not_covered": 81}),
             Status.FAILED,
             DRIFT_FINDING,
-            id="reviewed images are of a part of the traffic",
+            id="only a part of the traffic was reviewed",
         ),
     ],
 )

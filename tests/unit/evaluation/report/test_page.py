@@ -17,7 +17,7 @@ from evaluation.evaluate import evaluate
 from evaluation.execution_metrics import Outcomes
 from evaluation.history import Kind
 from evaluation.report.page import render
-from evaluation.report.results import FILES, Reader
+from evaluation.report.results import FILES, Reader, Results
 from evaluation.report.sections import SECTIONS
 from evaluation.report.verdict import Status
 from evaluation.report.verdict_section import decide_on
@@ -70,7 +70,7 @@ def test_the_page_loads_no_external_resources(tmp_path: Path) -> None:
 
     # THEN
     images = [address for address in page.addresses if not address.startswith("#")]
-    assert len(images) >= 13  # six figures in two themes, and a low-confidence image
+    assert len(images) == 25  # twelve figures in two themes, and a low-confidence image
     assert all(address.startswith("data:image/") for address in images)
     assert not page.tags & {"script", "link", "iframe"}
 
@@ -504,6 +504,18 @@ def test_the_verdict_uses_the_last_run_if_no_execution_ended_in_the_time_range(t
         "19 executions are too few",
     ]
     assert findings("v3") == ["the result is of v1, but v3 is in use"] * 2
+
+
+def test_the_verdict_says_that_no_image_was_classified_if_all_images_were_invalid() -> None:
+    # GIVEN
+    outcomes = Outcomes(succeeded=0, low_confidence=0, invalid_image=3, failed=0, timed_out=0, aborted=0)
+
+    # WHEN
+    checks = {check.name: check for check in decide_on(Results("local", outcomes=outcomes)).checks}
+
+    # THEN
+    assert checks["failed executions"].status is Status.PASSED
+    assert checks["low confidence"].finding == "no image was classified"
 
 
 @pytest.mark.usefixtures("plain_figures")

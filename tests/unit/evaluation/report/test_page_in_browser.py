@@ -85,9 +85,9 @@ def test_no_content_is_wider_than_the_page(browser: Browser, address: str, width
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_figure_has_a_hint_if_and_only_if_it_scrolls_sideways(browser: Browser, address: str, width: int) -> None:
     with opened(browser, address, width) as page:
-        silent = "figure => (figure.scrollWidth > figure.clientWidth) !== /scroll it sideways/.test(figure.innerText)"
+        mismatch = "figure => (figure.scrollWidth > figure.clientWidth) !== /scroll it sideways/.test(figure.innerText)"
         assert (
-            page.evaluate(f"[...document.querySelectorAll('figure')].filter({silent}).map(each => each.innerText)")
+            page.evaluate(f"[...document.querySelectorAll('figure')].filter({mismatch}).map(each => each.innerText)")
             == []
         )
 

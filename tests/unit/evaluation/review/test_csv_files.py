@@ -127,7 +127,10 @@ def test_formats_that_spreadsheets_write_are_read(s3: FakeS3, tmp_path: Path, en
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"id,label\n", "has no column key: correct it, or delete it and run `make review-csv ENV=dev` for a new"),
+        (
+            b"id,label\n",
+            "has no column key: correct the file, or delete it and run `make review-csv ENV=dev` for a new file",
+        ),
         (b"", "has no column id"),
         (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
         (b"id,key,label,label\na,b,bicycle,motorcycle\n", "line 1 names the column label 2 times: keep one of them"),

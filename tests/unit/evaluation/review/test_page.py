@@ -244,7 +244,7 @@ def test_browser_shortcuts_and_disabled_keys_store_no_label(serve: Serve, s3: Fa
 
     # WHEN
     here.press("Control+1", "Alt+2")
-    here.page.get_by_label("The keys on the buttons work").uncheck()
+    here.page.get_by_label("Use the keys on the buttons").uncheck()
     here.press("1", "n")
     here.look()
     here.page.get_by_role("button", name="motorcycle").press("Enter")
@@ -311,7 +311,7 @@ def test_image_stays_on_the_page_if_its_label_cannot_be_stored(serve: Serve, s3:
     here.problems.clear()  # Chromium reports the response 502
 
 
-def test_image_is_shown_again_after_an_undo_for_which_it_could_not_be_read(
+def test_image_is_shown_again_after_an_undo_that_could_not_read_the_image(
     serve: Serve, s3: FakeS3, opened: Any
 ) -> None:
     # GIVEN a queue in which every image has an answer, and an S3 error at the first read of an image

@@ -124,7 +124,7 @@ def test_entry_has_the_highest_inclusion_probability_of_all_selections() -> None
 
     # THEN
     assert entries(s3)[name]["inclusion_probability"] == 1.0
-    # the rate for 999 images, because one image fewer is at or above the higher threshold
+    # the highest rate is that of the second selection, in which only 999 images are at or above the threshold
     assert entries(s3)[name]["audit_rate"] == MIN_AUDIT / 999
     assert entries(s3)[name]["reasons"] == ["audit", "low_confidence"]
 
@@ -222,12 +222,12 @@ def test_only_a_few_images_are_in_memory_at_the_same_time() -> None:
             most = max(most, alive)
             yield record(f"{number}", 0.6, Counted())
 
-    class ForgetfulS3(FakeS3):
+    class CopyingS3(FakeS3):  # stores a copy, so that the original image can be freed
         def put_object(self, **request: Any) -> dict[str, Any]:
             return super().put_object(**{**request, "Body": bytes(bytearray(request["Body"]))})
 
     # WHEN
-    run(ForgetfulS3(), records)
+    run(CopyingS3(), records)
 
     # THEN
     assert most <= 70
