@@ -21,7 +21,7 @@ HOURS_PER_MONTH = 730  # AWS's estimates use the same number
 
 # The following values are assumptions, because a plan does not contain them.
 # States of a successful execution, each billed as one transition: https://aws.amazon.com/step-functions/pricing/
-# An execution classifies a driver's photograph, or an image in the course's input format (`image_data`, `s3_bucket`,
+# The first tuple is for a driver's photograph, the second for the course's input format (`image_data`, `s3_bucket`,
 # `s3_key`)
 PHOTOGRAPH_STATES = ("Input", "FindItem", "IsFound", "Serialize", "Classify", "Filter", "IsEvent", "RecordVehicle")
 COURSE_STATES = ("Input", "Serialize", "Classify", "Filter", "IsEvent", "Record")
@@ -103,7 +103,11 @@ class PriceTable:
         return float(self._prices[name]["usd"])
 
     def instances(self, address: str, instance_type: str, count: int) -> Cost:
-        """Return the cost of an endpoint's instances.
+        """Return the hourly cost of instances of one type.
+
+        Parameters
+        ----------
+        address : short address of the resource to which the instances belong
 
         Raises
         ------
@@ -155,7 +159,8 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
 
 def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator[str]:
     """Yield sentences about costs that the estimate does not include."""
-    yield f"no price in the table: {', '.join(f'{kind} ({count})' for kind, count in sorted(unpriced.items()))}"
+    if unpriced:
+        yield f"no price in the table: {', '.join(f'{kind} ({count})' for kind, count in sorted(unpriced.items()))}"
     yield f"not counted: {NOT_COUNTED}"
     yield "batch executions are billed by batch: `make image-costs` compares them with single executions"
     if variables["serverless"]:
@@ -240,8 +245,7 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
         case "aws_sagemaker_endpoint_configuration":
             for variant in values["production_variants"]:
                 if variant.get("instance_type"):
-                    # the configured number of instances, because the planned number may be one to which the endpoint
-                    # has scaled
+                    # the number in the settings, because the planned number may be higher after the endpoint has scaled
                     yield prices.instances(address, variant["instance_type"], variables["endpoint_instance_count"])
         case "aws_kms_key":
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))

@@ -115,7 +115,7 @@ def check_credentials(account: Account) -> Finding:
 
 
 def check_region(account: Account) -> Finding:
-    """Check that the settings name the default region, in which `make bootstrap` creates the state bucket."""
+    """Check that the region in the settings is the default region, in which `make bootstrap` creates the bucket."""
     configured, default = account.settings["region"], aws.default_region()
     if configured == default:
         return Finding("ok", "region", configured)
@@ -123,7 +123,7 @@ def check_region(account: Account) -> Finding:
     return Finding(
         "warning",
         "region",
-        f"the settings name {configured}, but the default region (of AWS_REGION or the profile) is {default}",
+        f"the settings have {configured}, but the default region (from AWS_REGION or the profile) is {default}",
         fix,
     )
 
@@ -182,8 +182,9 @@ def check_subscription(account: Account) -> Iterator[Finding]:
         fix = "Open the e-mail from AWS Notifications and confirm it"
         yield Finding("FAILED", check, f"{', '.join(waiting)} did not confirm the subscription of {topic}", fix)
     elif email := account.settings["failure_email"]:
-        fix = "After `make up`, confirm the subscription in the e-mail from AWS, and run `make doctor` again"
-        yield Finding("warning", check, f"`make up` will subscribe {email} to {topic}", fix)
+        up = f"`make up ENV={account.environment}`"
+        fix = f"After {up}, confirm the subscription in the e-mail from AWS"
+        yield Finding("warning", check, f"{up} will subscribe {email} to {topic}", fix)
     else:
         fix = f'Set failure_email = "you@example.com" in terraform/environments/{account.environment}.tfvars'
         yield Finding("warning", check, "nobody receives alarms and the budget's notifications", fix)
@@ -207,10 +208,9 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
 def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
     """Check that no resource outside the environment has a name that the next `make up` needs.
 
-    Only resource types in `resource_lookups.py` are looked up.
-
-    The names come from a plan, which this check deletes afterwards. Until a model is approved, the plan contains no
-    endpoint, so the endpoint's name is not checked.
+    The names come from a plan, which this check deletes afterwards. Resources of types that are not in
+    `resource_lookups.py` are not checked, nor is the endpoint's name until a model is approved, because the plan
+    contains no endpoint.
     """
     check = "names"
     try:

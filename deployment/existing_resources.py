@@ -139,7 +139,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     after the VPC is imported. Therefore the function plans again until no further resource is found.
     """
     plan, ids = terraform.plan(**options), dict[str, str]()
-    # an empty plan is not read, because `terraform show` takes seconds
+    # do not read an empty plan, because `terraform show` takes seconds
     content = {} if plan.empty else terraform.show(plan)
 
     @cache
@@ -193,7 +193,7 @@ def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tup
 
 
 def planned(change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a planned resource whose values are known, and `tags`, which includes default tags."""
+    """Return the known attributes of a planned resource, and in `tags` all its tags, including the default tags."""
     after = change["change"]["after"]
     known = {name: value for name, value in after.items() if value is not None}
     return {**known, "tags": after.get("tags_all") or {}}

@@ -57,10 +57,12 @@ class LocalState:
         """
         if self.is_complete() or self.is_in_use():
             return
-        print(f"{self.path} is incomplete, because Terraform was killed: using the state before that")
+        incomplete = f"{self.path} is incomplete, because Terraform was killed"
         if self.backup.path.exists() and self.backup.is_complete():
+            print(f"{incomplete}: restoring it from {self.backup.path.name}")
             shutil.copy2(self.backup.path, self.path)
         else:
+            print(f"{incomplete}, and has no backup: deleting it")
             self.path.unlink()
 
     def put_aside(self) -> None:

@@ -36,8 +36,8 @@ def apply(terraform: Terraform, plan: Plan, check_endpoint: Callable[[], object]
     Raises
     ------
     TerraformError
-        The apply failed. If `check_endpoint` raises an OperatorError too, that error is raised instead, because
-        Terraform does not report why SageMaker rolled back a deployment.
+        The apply failed. If `check_endpoint` finds that SageMaker rolled back the deployment, its error is raised
+        instead, because Terraform does not report the reason of the rollback.
     """
     try:
         terraform.apply(plan)
@@ -92,7 +92,7 @@ def changed_addresses(plan: Mapping[str, Any]) -> list[str]:
 def check_confirmation(environment: str, confirmation: str) -> None:
     """Check that the confirmation to destroy an environment is the environment's name.
 
-    It may be empty, except for `prod`.
+    Only `prod` requires a confirmation; for other environments, it may be empty.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def destroy(terraform: Terraform, client: Callable[..., Any]) -> None:
         Resources that this function does not delete still have the environment's tag.
     """
     environment = terraform.environment
-    # an error of the plan that imports resources, such as an invalid setting, must not prevent the destruction
+    # if the plan that imports resources fails, for example because of an invalid setting, destroy the others anyway
     with contextlib.suppress(TerraformError):
         import_into_state(terraform, client)
     plan = terraform.plan(destroy=True)

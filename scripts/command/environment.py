@@ -135,6 +135,7 @@ class Environment:
     def endpoint_lifetime(self) -> EndpointLifetime:
         """The lifetime of the environment's endpoint."""
         return EndpointLifetime(
+            self.name,
             self.stack.endpoint_name,
             self.stack.endpoint_schedule,
             self.stack.endpoint_lifetime_parameter,
