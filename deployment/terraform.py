@@ -182,8 +182,8 @@ class Terraform:
     def _select_backend(self, lock_file: Path, options: Mapping[str, Any]) -> None:
         """Write the backend's settings, and the provider that the state needs, to the data directory.
 
-        In the root module, `terraform init` would ask whether to copy each local state to S3, also the states of other
-        environments. Therefore `init` runs in a temporary directory first, which contains no state.
+        In the root module, `terraform init` would ask whether to copy the local states to S3, including the states of
+        other environments. Therefore `init` first runs in a temporary directory, which contains no state.
         """
         with tempfile.TemporaryDirectory() as directory:
             Path(directory, "backend.tf").write_text(BACKEND_BLOCK)

@@ -189,9 +189,9 @@ class ModelRegistry:
         job, score = request.job, request.score
         manifest_url, manifest_md5 = put_json(job, "manifest.json", request.manifest, s3=s3)
         metrics_url, _ = put_json(job, "metrics.json", job.metrics, s3=s3)
-        # other commands read the values below again, so they are not shortened: SageMaker refuses an invalid value
         properties = {
             **{name: to_property(text) for name, text in request.properties.items()},
+            # not shortened, because other commands read these values: SageMaker refuses a value that is too long
             "manifest": manifest_url,
             "manifest_md5": manifest_md5,
             "training_job": job.name,
@@ -232,8 +232,8 @@ class ModelRegistry:
 
     def _put_into_use(self, arn: str, description: str) -> None:
         version = read_version(arn, sagemaker=self._sagemaker)
-        # written before the ARN, so that Terraform never finds the new ARN without its baseline; until then, Terraform
-        # ignores the baseline, because its ARN differs from the version in use
+        # the baseline is written before the ARN, so that Terraform never finds the new ARN without its baseline. Until
+        # the ARN is written, Terraform ignores the baseline, because it names another version than the one in use
         if BASELINE in version.properties:
             value = json.dumps({"model_package_arn": arn, "model_data_url": version.model_data_url})
             self._ssm.put_parameter(Name=self._baseline_parameter, Value=value, Type="String", Overwrite=True)

@@ -125,7 +125,7 @@ def read_validation_predictions(model_data_url: str, *, s3: Any) -> dict[str, Va
     Raises
     ------
     OperatorError
-        The output is too large or damaged.
+        The output is too large, damaged, or malformed.
     """
     url = sibling_url(model_data_url, "output.tar.gz")
     bucket, key = split_url(url)

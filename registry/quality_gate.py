@@ -88,7 +88,7 @@ class QualityGate:
             return replace(known, correct_by_image=read_validation_results(version.model_data_url, s3=self.s3))
         if version.properties.get("classes_md5") != manifest.classes_md5 or manifest.format != "images":
             return known
-        print(f"{version.name} (in use) was validated on other images: scoring it on these in a batch transform job")
+        print(f"{version.name} (in use) was validated on other images: classifying the new ones in a transform job")
         try:
             results = self.predict_validation(version, manifest)
         except TransformJobError as error:
