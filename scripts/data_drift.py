@@ -1,7 +1,8 @@
 """Show which statistics of live traffic differ from the model's baseline: confidence, classes, images or embeddings.
 
-The command reads the results that drift jobs wrote in the last seven days. SINCE and UNTIL select another time range
-(24h, 7d, 2026-03-01 or 2026-03-01T12:00 in UTC). RUN=1 first starts a drift job and waits until it has ended.
+The command reads the results that drift jobs wrote in the last seven days. SINCE and UNTIL select another time range:
+a duration such as 24h or 7d, or a time in UTC such as 2026-03-01 or 2026-03-01T12:00. RUN=1 first starts a drift job,
+and waits until the job has ended.
 """
 
 import argparse

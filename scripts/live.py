@@ -5,8 +5,8 @@ evaluate   print accuracy, confusion matrix, calibration, coverage and confident
 threshold  write the threshold into the environment's settings: VALUE, or the smallest threshold with PRECISION
 
 Labels are the answers of `make review`, and the files *.csv and *.jsonl below labels/ in the bucket. The command reads
-the captures of the model in use from the last seven days. SINCE and UNTIL select another time range, and MODEL selects
-another version.
+the captures of the deployed model from the last seven days. SINCE and UNTIL select another time range, and MODEL
+selects another version.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def threshold(environment: Environment) -> None:
     """
     precision, value = environment.options.precision, environment.options.value
     if (precision is None) == (value is None):
-        raise OperatorError("PRECISION or VALUE is required, such as PRECISION=0.98 or VALUE=0.9, and not both")
+        raise OperatorError("set PRECISION or VALUE, such as PRECISION=0.98 or VALUE=0.9, and not both")
     new = recommended(environment, precision) if value is None else value
     old = write_number(environment.name, "threshold", new)
     print(f"terraform/environments/{environment.name}.tfvars: threshold was {old:g}, is now {new:g}")

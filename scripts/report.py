@@ -27,8 +27,8 @@ from scripts.command.runner import run_command
 
 FILE = "report.html"
 WINDOW_FIELDS = ("outcomes", "cost", "history")  # fields of `Results` that need the time range
-# Kinds of history entries. Those of the first tuple have few entries for each model version, so by default the report
-# shows them for all versions and not only for the time range
+# Kinds of history entries. The kinds in PER_VERSION have few entries for each model version, so without SINCE the
+# report shows their entries from all times
 PER_VERSION: tuple[Kind, ...] = ("training", "run", "live")
 PER_TIME_RANGE: tuple[Kind, ...] = ("monitoring", "drift")
 
@@ -57,7 +57,7 @@ def main(environment: Environment) -> None:
 def read_services(environment: Environment, reader: Reader) -> TimeRangeError | None:
     """Read the fields of the report that come from AWS services.
 
-    Returns the error if the time range is invalid. In that case, the fields that need the time range are not read.
+    If the time range is invalid, return the error, and do not read the fields that need the time range.
     """
     try:
         _ = environment.stack
@@ -81,7 +81,7 @@ def read_services(environment: Environment, reader: Reader) -> TimeRangeError | 
 def served_model(environment: Environment) -> str | None:
     """Return the ARN of the model version that the endpoint serves, or of the one that the next deployment will serve.
 
-    Returns None if there is neither an endpoint nor an approved version.
+    Return None if there is neither an endpoint nor an approved version.
     """
     endpoint = environment.stack.endpoint_name
     served = deployed_model_package(endpoint, sagemaker=environment.client("sagemaker"))
