@@ -41,7 +41,7 @@ def write_json(path: Path, content: object) -> None:
 
 
 @contextlib.contextmanager
-def noted_in(path: Path) -> Iterator[None]:
+def explain_missing_result(path: Path) -> Iterator[None]:
     """If the `with` block raises NoResultError, write its message to the result file `path`.
 
     The report then shows this message instead of an older result.

@@ -62,22 +62,22 @@ class Account:
 
 def check_all(account: Account, terraform: Terraform) -> Iterator[Finding]:
     """Yield the findings of all checks; without valid credentials, only those about Terraform and the credentials."""
-    yield from answers("Terraform", lambda: check_terraform(terraform))
+    yield from run_check("Terraform", lambda: check_terraform(terraform))
     identity = check_credentials(account)
     yield identity
     if identity.status == "FAILED":
         return
     yield check_region(account)
-    yield from answers("quotas", lambda: check_quotas(account))
-    yield from answers("notifications", lambda: check_subscription(account))
-    yield from answers("cost allocation tag", lambda: check_cost_tag(account))
-    yield from answers("names", lambda: check_names(account, terraform))
+    yield from run_check("quotas", lambda: check_quotas(account))
+    yield from run_check("notifications", lambda: check_subscription(account))
+    yield from run_check("cost allocation tag", lambda: check_cost_tag(account))
+    yield from run_check("names", lambda: check_names(account, terraform))
 
 
-def answers(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def run_check(check: str, run: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """Yield a check's findings, or one with the status `no answer` if AWS cannot be reached or refuses a request."""
     try:
-        yield from ask()
+        yield from run()
     except (ClientError, BotoCoreError) as error:
         yield Finding("no answer", check, explain(error))
 

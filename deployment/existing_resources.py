@@ -184,7 +184,7 @@ def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tup
     found, refused = dict[str, str](), dict[str, str]()
     for change in creations:
         try:
-            import_id = find_import_id(LOOKUPS[change["type"]], {**general, **planned(change)}, clients)
+            import_id = find_import_id(LOOKUPS[change["type"]], {**general, **planned_attributes(change)}, clients)
         except RefusedLookupError as error:
             refused[change["address"]] = str(error)
         else:
@@ -192,7 +192,7 @@ def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tup
     return found, refused
 
 
-def planned(change: Mapping[str, Any]) -> dict[str, Any]:
+def planned_attributes(change: Mapping[str, Any]) -> dict[str, Any]:
     """Return the known attributes of a planned resource, and in `tags` all its tags, including the default tags."""
     after = change["change"]["after"]
     known = {name: value for name, value in after.items() if value is not None}

@@ -13,11 +13,11 @@ from typing import Any
 from common.errors import OperatorError
 from common.probabilities import is_probability
 from common.s3 import sibling_url, split_url
+from common.terminal import WIDTH
 from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
 
 VALIDATION_FILE = "validation.csv"
 MAX_ERRORS_SHOWN = 10
-LINE = 80  # maximum length of a printed line in characters
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def summarize(predictions: Predictions, classes: Sequence[str], threshold: float
     failed = list(predictions.errors.items())
     if failed:
         yield f"{'failed':<40}{len(failed):>10}"
-    yield from (f"  {key}: {reason}"[:LINE] for key, reason in failed[:MAX_ERRORS_SHOWN])
+    yield from (f"  {key}: {reason}"[:WIDTH] for key, reason in failed[:MAX_ERRORS_SHOWN])
     if len(failed) > MAX_ERRORS_SHOWN:
         yield f"  and {len(failed) - MAX_ERRORS_SHOWN} more"
 

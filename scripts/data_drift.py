@@ -7,7 +7,7 @@ and waits until the job has ended.
 
 import argparse
 
-from common.files import RESULT_FILES, noted_in, write_json
+from common.files import RESULT_FILES, explain_missing_result, write_json
 from evaluation.data_drift import follow_job, read_drift, start_job, summary, write_figures
 from scripts.command.environment import Environment
 from scripts.command.parser import add_time_range
@@ -35,7 +35,7 @@ def main(environment: Environment) -> None:
     window = environment.window
     entries = environment.history.read("drift", window.start)
     path = environment.directory / RESULT_FILES["data-drift"]
-    with noted_in(path):
+    with explain_missing_result(path):
         drift = read_drift(
             [each for each in entries if each["written"] < window.end.isoformat()], environment=environment.name
         )

@@ -13,7 +13,7 @@ import argparse
 import textwrap
 
 from common.errors import OperatorError
-from common.files import RESULT_FILES, noted_in, write_json
+from common.files import RESULT_FILES, explain_missing_result, write_json
 from common.terminal import WIDTH
 from deployment.settings import write_number
 from evaluation.capture_location import read_captures
@@ -38,7 +38,7 @@ def evaluate(environment: Environment) -> None:
         no captures of the model.
     """
     path = environment.directory / RESULT_FILES["live"]
-    with noted_in(path):
+    with explain_missing_result(path):
         data = read_data(environment)
     live = evaluate_live(
         data,

@@ -8,7 +8,7 @@ version (3 or v3).
 import argparse
 from collections.abc import Mapping
 
-from common.files import RESULT_FILES, StepMissingError, noted_in, write_json
+from common.files import RESULT_FILES, StepMissingError, explain_missing_result, write_json
 from evaluation.capture_location import read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
@@ -44,7 +44,7 @@ def main(environment: Environment) -> None:
     check_model(environment, location)
     print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     path = environment.directory / RESULT_FILES["monitor"]
-    with noted_in(path):
+    with explain_missing_result(path):
         captures, other_records = read_captures(
             location,
             environment.window,
