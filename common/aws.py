@@ -78,7 +78,7 @@ def check_endpoint() -> None:
 def unreachable_endpoint() -> str | None:
     """Return the URL in `AWS_ENDPOINT_URL` if it does not accept connections.
 
-    None if it accepts them, or if the variable is not set or not a valid URL.
+    Return None if it accepts them, or if the variable is not set or not a valid URL.
     """
     url = os.environ.get("AWS_ENDPOINT_URL", "")
     address = _address(url)

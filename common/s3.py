@@ -19,7 +19,7 @@ class ConditionError(Exception):
 
 
 def list_objects(bucket: str, prefix: str, *, s3: Any, after: str = "") -> Iterator[dict[str, Any]]:
-    """Yield the description of each object below a prefix, as ListObjectsV2 returns it, in order of the keys' bytes.
+    """Yield the description of each object below a prefix, as ListObjectsV2 returns it, sorted by the keys' bytes.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from common.errors import OperatorError
 from common.terminal import WIDTH, counted
 
 PRICES = Path(__file__).with_name("prices.json")
-COST_FILE = "cost.txt"  # the estimate, in the environment's directory
+COST_FILE = "cost.txt"  # file in `build/<environment>/` with the estimate
 HOURS_PER_MONTH = 730  # AWS's estimates use the same number
 
 # The following values are assumptions, because a plan does not contain them.
@@ -28,7 +28,7 @@ COURSE_STATES = ("Input", "Serialize", "Classify", "Filter", "IsEvent", "Record"
 FUNCTION_SECONDS = 0.1  # duration of one invocation of a Lambda function
 DRIFT_INSTANCE, DRIFT_MINUTES = "ml.m5.xlarge", 10  # instance type and duration of a drift job, billed by the second
 DRIFT_METRICS = 5  # a drift job publishes one metric for each group of properties, and the number of images
-ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
+ZONES = 2  # number of availability zones of a VPC whose subnets are not known yet
 
 # Prefixes of resource types that are not billed, or are billed as part of another resource. The estimate does not list
 # them as resources without a price

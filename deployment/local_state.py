@@ -17,7 +17,12 @@ class LocalState:
 
     @classmethod
     def of(cls, directory: Path) -> "LocalState":
-        """Return the state of the workspace that is selected in a root module's directory."""
+        """Return the state of the current workspace, which TF_WORKSPACE or `terraform workspace select` selects.
+
+        Parameters
+        ----------
+        directory : directory of the root module
+        """
         selected = directory / ".terraform" / "environment"
         workspace = os.environ.get("TF_WORKSPACE") or (selected.read_text() if selected.is_file() else "default")
         parent = directory if workspace == "default" else directory / "terraform.tfstate.d" / workspace

@@ -137,7 +137,10 @@ def download_terraform(target: Path) -> str:
     checksums = download(f"{RELEASE_URL}/terraform_{VERSION}_SHA256SUMS").decode()
     expected = {file: digest for digest, file in (line.split() for line in checksums.splitlines() if line)}.get(name)
     if hashlib.sha256(archive).hexdigest() != expected:
-        raise OperatorError(f"{name} does not match its SHA256SUMS: try again, and do not use it if this persists")
+        raise OperatorError(
+            f"{name} does not match its checksum in SHA256SUMS: run `make setup` again, and do not use the file if the "
+            "checksums still differ"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     partial.write_bytes(zipfile.ZipFile(io.BytesIO(archive)).read("terraform"))

@@ -249,7 +249,7 @@ class UnmanagedResources:
 
     def _stop(self, stop_operation: str, list_operation: str, noun: str, name: str) -> None:
         """Stop a job, and wait until the job has ended, because it may write to the bucket until then."""
-        with refused_if_ended():
+        with ignore_already_ended():
             getattr(self._sagemaker, stop_operation)(**{f"{noun}Name": name})
         deadline = time.monotonic() + STOP_TIMEOUT
         while name in self._unfinished_jobs(list_operation, noun) and time.monotonic() < deadline:
@@ -262,7 +262,7 @@ class UnmanagedResources:
 
 
 @contextlib.contextmanager
-def refused_if_ended() -> Iterator[None]:
+def ignore_already_ended() -> Iterator[None]:
     """Suppress SageMaker's error for a request to stop a job that has already ended or is stopping."""
     try:
         yield

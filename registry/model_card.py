@@ -93,7 +93,8 @@ def intended_uses(request: TrainingRequest) -> dict[str, str]:
         "assigned to suitable vehicles.",
         "intended_uses": (
             "Photographs of one vehicle. The model always predicts one of its classes, also for other images. "
-            "A prediction below the confidence threshold is not used: the workflow passes the photograph to a person. "
+            "If the confidence is below the threshold, the workflow does not use the prediction, and passes the "
+            "photograph to a person. "
             "The model is meant neither to identify people or individual vehicles, nor for decisions about people. "
             f"Classes: {classes}"
         )[:MAX_TEXT],

@@ -97,7 +97,7 @@ def check_complete(predictions: Predictions, file: Path) -> None:
         total = len(predictions.errors) + len(predictions.probabilities)
         raise OperatorError(
             f"{len(predictions.errors)} of {total} images have no prediction; the first is {key}: {reason}; "
-            f"the column error of {file} has all reasons"
+            f"the column `error` of {file} has all reasons"
         )
 
 

@@ -121,7 +121,7 @@ def check_instance_count(environment: str, content: Mapping[str, Any], stack: St
 
 
 def up(environment: Environment) -> None:
-    """Save a plan and apply it."""
+    """Restore replaced function code, then save a plan and apply it."""
     stack = deployed_stack(environment)
     if stack:
         # a command that was killed may have started an update of the endpoint that is still in progress

@@ -89,13 +89,13 @@ def served_model(environment: Environment) -> str | None:
 
 
 def model_in_use(environment: Environment) -> str | None:
-    """Return the version of the model in use, such as `v2`, or None if no model is in use."""
+    """Return the version of the served model, such as `v2`, or None if `served_model` returns None."""
     arn = served_model(environment)
     return f"v{version_number(arn)}" if arn else None
 
 
 def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:
-    """Yield the rows of the lineage of the model in use; yield nothing if no model is in use."""
+    """Yield the rows of the lineage of the served model; yield nothing if `served_model` returns None."""
     registry = environment.model_registry
     if (in_use := served_model(environment)) is None:
         return
@@ -121,10 +121,7 @@ def outcomes(environment: Environment, window: Window) -> Outcomes:
 
 
 def history(environment: Environment, window: Window) -> list[Entry]:
-    """Return the history entries of the time range.
-
-    Without SINCE, the entries of the kinds in PER_VERSION are not limited to the time range's start.
-    """
+    """Return the history entries of the time range; without SINCE, also earlier entries of the kinds in PER_VERSION."""
     since = window.start if environment.options.since else None
     starts: dict[Kind, datetime | None] = {
         **dict.fromkeys(PER_VERSION, since),

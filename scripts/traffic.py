@@ -101,9 +101,7 @@ def main(environment: Environment) -> None:
     if traffic.interruption:
         raise traffic.interruption
     if problems:
-        raise TrafficError(
-            f"{counted(len(problems), 'problem')} (traffic.json lists all of them), first: {problems[0]}"
-        )
+        raise TrafficError(f"{counted(len(problems), 'problem')} (see traffic.json); the first is: {problems[0]}")
 
 
 def check_environment(environment: Environment) -> None:

@@ -108,7 +108,7 @@ class Environment:
     ) -> None:
         """Add a result to the history, or print a warning if that fails.
 
-        This is not an error, because the command has already written the result to a file.
+        The command does not fail in this case, because it has already written the result to a file.
         """
         try:
             self.history.append(kind, figures, model=model, window=window)

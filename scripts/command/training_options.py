@@ -1,4 +1,4 @@
-"""Options that describe a training job, and the request that they make."""
+"""Options that describe a training job, and the training request that is made from them."""
 
 import argparse
 

@@ -148,7 +148,10 @@ def test_summary_counts_classes_and_lists_failed_images() -> None:
 
 def test_image_without_a_prediction_is_an_error() -> None:
     path = Path("transform.csv")
-    line = r"1 of 4 images have no prediction; the first is in/e\.txt: not an image; the column error of transform\.csv"
+    line = (
+        r"1 of 4 images have no prediction; the first is in/e\.txt: not an image; "
+        r"the column `error` of transform\.csv has all reasons"
+    )
     with pytest.raises(OperatorError, match=line):
         check_complete(PREDICTIONS, path)
     check_complete(Predictions(PREDICTIONS.probabilities, {}), path)
