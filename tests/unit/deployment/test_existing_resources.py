@@ -148,7 +148,7 @@ def test_existing_resource_with_the_environments_tags_is_imported(make_terraform
     assert terraform.imports == {"aws_iam_role.this": "some-role"}
 
 
-def test_message_says_if_the_plan_replaces_an_imported_resource(
+def test_message_says_that_the_plan_replaces_an_imported_resource(
     make_terraform: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -229,7 +229,7 @@ def test_resource_that_cannot_have_tags_is_imported_only_if_its_attributes_are_a
 
 
 def test_subnet_is_imported_after_its_vpc(make_terraform: Any) -> None:
-    # GIVEN a subnet that can be found only once the VPC is imported, because then its VPC ID is known
+    # GIVEN a subnet that cannot be found before its VPC is imported, because the ID of the VPC is not known earlier
     planned = {
         "aws_vpc.this": {"tags_all": {**OWN, "Name": "some"}},
         "aws_subnet.this": {"vpc_id": "vpc-1", "cidr_block": "10.0.0.0/25", "tags_all": OWN},

@@ -125,7 +125,7 @@ def test_csv_has_one_line_for_each_image_with_a_prediction_or_an_error() -> None
 
 
 def test_csv_has_the_reason_of_every_failed_image() -> None:
-    # GIVEN only failed images, whose number is higher than the number that the summary lists
+    # GIVEN only failed images, of which there are more than the summary lists
     errors = {f"in/{number:02}.png": f"reason {number}" for number in range(19)}
 
     # WHEN
