@@ -115,7 +115,7 @@ def check_credentials(account: Account) -> Finding:
 
 
 def check_region(account: Account) -> Finding:
-    """Check that the region in the settings is the default region, in which `make bootstrap` creates the bucket."""
+    """Check that the region in the settings is the default region, in which the AWS CLI looks for the resources."""
     configured, default = account.settings["region"], aws.default_region()
     if configured == default:
         return Finding("ok", "region", configured)
