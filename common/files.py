@@ -8,7 +8,7 @@ from typing import Any
 
 from common.errors import OperatorError
 
-# The file in `build/<environment>/` to which a make target writes its result for other targets
+# For each make target, the file in `build/<environment>/` with its result, which other targets read
 RESULT_FILES = {
     "train": "training.json",
     "run": "run.json",

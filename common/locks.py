@@ -1,4 +1,4 @@
-"""Lock files, with which only one command at a time uses a resource."""
+"""Lock files, which let only one command at a time use a resource."""
 
 import contextlib
 import fcntl

@@ -201,7 +201,7 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
     elif status:
         yield Finding("FAILED", check, f"{COST_TAG} is {status}, so the budget counts nothing", f"Activate it {where}")
     else:
-        text = f"AWS Billing does not list {COST_TAG} yet, but may need 24 hours after the first `make up`"
+        text = f"AWS Billing does not list {COST_TAG} yet: this can take 24 hours after the first `make up`"
         yield Finding("warning", check, text, f"Once it is listed, activate it {where}")
 
 

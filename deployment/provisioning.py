@@ -120,7 +120,7 @@ def destroy(terraform: Terraform, client: Callable[..., Any]) -> None:
         Resources that this function does not delete still have the environment's tag.
     """
     environment = terraform.environment
-    # if the plan that imports resources fails, for example for an invalid setting, destroy those in the state anyway
+    # if the plan that imports resources fails, for example because a setting is invalid, destroy the other resources
     with contextlib.suppress(TerraformError):
         import_into_state(terraform, client)
     plan = terraform.plan(destroy=True)

@@ -1,10 +1,10 @@
 """Delete the resources of an environment that Terraform does not manage.
 
 The workflow creates jobs, approvals (SSM parameters), model packages, log groups, and models for batch transform jobs.
-They are not found by Terraform's outputs, because an environment whose apply failed has no outputs. SageMaker resources
-are found by the environment's name prefix and its tag. Log groups, log streams and SSM parameters are found by prefix
-alone, because AWS services and `make approve` create them without tags. Running executions and KMS keys are found by
-tag alone. S3 objects are deleted together with the environment's bucket.
+They are not looked up in Terraform's outputs, because an environment whose apply failed has no outputs. SageMaker
+resources are found by the environment's name prefix and tag. Log groups, log streams and SSM parameters are found by
+the prefix alone, because AWS services and `make approve` create them without tags. Running executions and KMS keys are
+found by the tag alone. S3 objects are deleted together with the environment's bucket.
 """
 
 import contextlib

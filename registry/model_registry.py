@@ -36,8 +36,8 @@ class RegistrationRequest:
     ----------
     image : URI of the inference container image
     scripted : whether this project's code in model.tar.gz serves the model, instead of code in the container image
-    brings_packages : whether model.tar.gz contains the packages that this code needs, so that the container downloads
-        none
+    brings_packages : whether model.tar.gz contains the Python packages that AWS's image lacks, so that the container
+        downloads none
     status : approval status that follows from the result of the quality gate
     reason : reason for the result of the quality gate
     manifest : content of the training data's manifest

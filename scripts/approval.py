@@ -1,7 +1,7 @@
 """Approve, reject or roll back registered models.
 
 approve   put a model into use: the version MODEL, or the newest version that is pending manual approval
-reject    exclude the version MODEL from use for a REASON
+reject    exclude the version MODEL from use, with a REASON
 rollback  return to the model that was in use before the current one
 
 The model in use is the version that the next `make deploy` deploys. Until then, the endpoint may serve another version.
