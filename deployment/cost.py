@@ -288,7 +288,7 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
 def drift_costs(variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
     """Yield the costs of the drift jobs and of the metrics that they publish.
 
-    One job compares the images of each window, a period of `drift_window_hours`, with the baseline.
+    The estimate assumes one job for each window, a period of `drift_window_hours`.
     """
     if variables.get("drift_schedule") and variables["capture_percentage"]:
         hours = variables["drift_window_hours"]

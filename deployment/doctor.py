@@ -12,6 +12,7 @@ from common.errors import OperatorError
 from common.names import resource_prefix
 from deployment import quotas
 from deployment.existing_resources import conflict_advice, find_imports
+from deployment.notifications import INACTIVE
 from deployment.quotas import Usage, quota_name
 from deployment.tagged_resources import is_missing
 from deployment.terraform import Terraform
@@ -176,7 +177,7 @@ def check_subscription(account: Account) -> Iterator[Finding]:
             raise
         subscriptions = []
     waiting = [each["Endpoint"] for each in subscriptions if each["SubscriptionArn"] == "PendingConfirmation"]
-    if len(waiting) < len(subscriptions):
+    if any(each["SubscriptionArn"] not in INACTIVE for each in subscriptions):
         yield Finding("ok", check, f"{topic} has a confirmed subscription")
     elif waiting:
         fix = "Open the e-mail from AWS Notifications and confirm it"

@@ -67,7 +67,7 @@ class LocalState:
             print(f"{incomplete}: restoring it from {self.backup.path.name}")
             shutil.copy2(self.backup.path, self.path)
         else:
-            print(f"{incomplete}, and has no backup: deleting it")
+            print(f"{incomplete}, and has no complete backup: deleting it")
             self.path.unlink()
 
     def put_aside(self) -> None:

@@ -95,6 +95,7 @@ class Version:
     @property
     def decision(self) -> str:
         """Who approved or rejected the version, and why."""
+        # the quality gate approves a version with its own reason, and rejects a version without an approval reason
         by_gate = self.approval_reason == self.gate_reason if self.approval_reason else self.status == "Rejected"
         return "by the quality gate" if by_gate else self.approval_reason or "no decision recorded"
 

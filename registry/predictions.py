@@ -137,7 +137,7 @@ def read_validation_predictions(model_data_url: str, *, s3: Any) -> dict[str, Va
         raise OperatorError(f"{url} is larger than {MAX_METRICS_BYTES} bytes")
     try:
         return parse_validation_predictions(read_member(stored["Body"].read(), VALIDATION_FILE))
-    except TrainingFailedError:
+    except TrainingFailedError:  # the archive contains no predictions
         return None
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise OperatorError(f"{url} cannot be unpacked: {error}") from error

@@ -69,7 +69,7 @@ def threshold(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        Neither or both of PRECISION and VALUE are given, or the labels do not show a threshold for PRECISION.
+        Neither or both of PRECISION and VALUE are given, there are too few labels, or no threshold reaches PRECISION.
     """
     precision, value = environment.options.precision, environment.options.value
     if (precision is None) == (value is None):

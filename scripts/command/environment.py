@@ -94,7 +94,7 @@ class Environment:
         Raises
         ------
         TimeRangeError
-            An option is invalid, or the range is in the future.
+            An option is invalid, or the range is empty or starts in the future.
         """
         return parse_window(self.options.since, self.options.until)
 

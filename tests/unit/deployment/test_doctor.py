@@ -190,6 +190,11 @@ def test_failed_check_says_what_is_wrong_and_how_to_fix_it(
         ),
         ({"list_subscriptions_by_topic": None}, "notifications", "nobody receives alarms"),
         (
+            {"list_subscriptions_by_topic": {"Subscriptions": [{"SubscriptionArn": "Deleted", "Endpoint": "a@b.c"}]}},
+            "notifications",
+            "nobody receives alarms",
+        ),
+        (
             {"list_subscriptions_by_topic": None, "settings": {"failure_email": "a@b.c"}},
             "notifications",
             "`make up ENV=dev` will subscribe a@b.c",
@@ -200,7 +205,7 @@ def test_failed_check_says_what_is_wrong_and_how_to_fix_it(
             "AWS Billing does not list Stack yet",
         ),
     ],
-    ids=["region", "no subscription", "subscription after up", "cost tag"],
+    ids=["region", "no subscription", "deleted subscription", "subscription after up", "cost tag"],
 )
 def test_condition_that_does_not_prevent_a_deployment_is_a_warning(
     check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str

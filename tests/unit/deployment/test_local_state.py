@@ -40,7 +40,7 @@ def test_incomplete_state_without_a_backup_is_deleted(tmp_path: Path, capsys: py
     # THEN
     assert state.is_complete()
     assert not state.path.exists()
-    assert capsys.readouterr().out.endswith("Terraform was killed, and has no backup: deleting it\n")
+    assert capsys.readouterr().out.endswith("Terraform was killed, and has no complete backup: deleting it\n")
 
 
 def test_complete_state_is_kept(tmp_path: Path) -> None:
