@@ -56,7 +56,7 @@ class Plan:
     path : path of the plan file
     changes : number of imports, creations, changes and destructions in the plan
     empty : whether the plan changes no resource and no output
-    summary : the summary that Terraform prints, such as `Plan: 2 to add, 0 to change, 0 to destroy`
+    summary : summary of the changes, such as `Plan: 2 to add, 0 to change, 0 to destroy`
     """
 
     path: Path
@@ -236,7 +236,10 @@ class Terraform:
             )
         found = PLAN_SUMMARY.search(output)
         changes = sum(int(count or 0) for count in found.groups()) if found else 0
-        return Plan(self._plan, changes, code == NO_CHANGES, found.group(0) if found else "No changes.")
+        empty = code == NO_CHANGES
+        # Terraform prints no summary if only outputs change
+        summary = found.group(0) if found else ("No changes." if empty else "Plan: only outputs change")
+        return Plan(self._plan, changes, empty, summary)
 
     @contextlib.contextmanager
     def _import_blocks(self, ids: Mapping[str, str]) -> Iterator[None]:

@@ -203,7 +203,7 @@ def deploy(environment: Environment) -> None:
 
 
 def drift(environment: Environment) -> None:
-    """Check that the live stack does not differ from the configuration; if it does, write the plan to `drift.txt`."""
+    """Check that the live stack does not differ from the configuration; write a difference to `drift.txt`."""
     report = environment.directory / provisioning.DRIFT_FILE
     report.unlink(missing_ok=True)
     if not environment.terraform.outputs():
