@@ -45,7 +45,7 @@ class Imports:
 
     Attributes
     ----------
-    plan : the saved plan, which imports the resources in `own`
+    plan : the saved plan, which imports the resources in `own` and `conflicting`
     content : content of the plan, as `Terraform.show` returns it; empty if the plan is empty
     own : import IDs of the existing resources that belong to the environment, by Terraform address
     conflicting : import IDs of the existing resources that do not belong to the environment, by Terraform address
