@@ -1,4 +1,4 @@
-"""Create all AWS clients and sessions, and read AWS errors and settings."""
+"""Create all AWS clients and sessions, interpret AWS errors, and check AWS's environment variables and files."""
 
 import os
 import socket
@@ -35,8 +35,11 @@ def session(region: str) -> boto3.Session:
 
 
 def default_region() -> str:
-    """Return the region of the AWS profile or environment, or us-east-1 if neither names one."""
-    return boto3.Session().region_name or FALLBACK_REGION
+    """Return the region in AWS_REGION, AWS_DEFAULT_REGION or the AWS profile, or us-east-1 if none names a region.
+
+    boto3 ignores AWS_REGION, but the AWS CLI and Terraform's provider prefer it to the other two.
+    """
+    return os.environ.get("AWS_REGION") or boto3.Session().region_name or FALLBACK_REGION
 
 
 def error_code(error: ClientError) -> str:
@@ -75,7 +78,7 @@ def check_endpoint() -> None:
 def unreachable_endpoint() -> str | None:
     """Return the URL in `AWS_ENDPOINT_URL` if it does not accept connections.
 
-    None if it accepts them, or if the variable is not set or not a valid URL.
+    Return None if it accepts them, or if the variable is not set or not a valid URL.
     """
     url = os.environ.get("AWS_ENDPOINT_URL", "")
     address = _address(url)

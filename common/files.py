@@ -8,7 +8,7 @@ from typing import Any
 
 from common.errors import OperatorError
 
-# The results that a make target writes to `build/<environment>/` for other targets
+# For each make target, the file in `build/<environment>/` with its result, which other targets read
 RESULT_FILES = {
     "train": "training.json",
     "run": "run.json",
@@ -21,7 +21,7 @@ PROBLEM = "problem"  # key in a result file whose value says why there is no res
 
 
 class StepMissingError(OperatorError):
-    """A file is missing because the command that writes it has not run."""
+    """A result is missing or outdated: the command that writes it must run first."""
 
 
 class NoResultError(OperatorError):
@@ -41,7 +41,7 @@ def write_json(path: Path, content: object) -> None:
 
 
 @contextlib.contextmanager
-def noted_in(path: Path) -> Iterator[None]:
+def explain_missing_result(path: Path) -> Iterator[None]:
     """If the `with` block raises NoResultError, write its message to the result file `path`.
 
     The report then shows this message instead of an older result.
@@ -65,7 +65,7 @@ def read_result(directory: Path, target: str, required_keys: Collection[str]) ->
     Raises
     ------
     StepMissingError
-        The file is missing or not valid JSON, or lacks a key because an older version of the project wrote it.
+        The file is missing or is not a JSON object, or lacks a key because an older version of the project wrote it.
     NoResultError
         The command ran, but had nothing to show.
     """

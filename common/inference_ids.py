@@ -19,12 +19,12 @@ def inference_id(key: str, version: str) -> str:
 
 
 def key_digits(key: str) -> str:
-    """Return the first half of an inference ID, which is equal for all versions of a key."""
+    """Return the first half of an inference ID, which is the same for all versions of a key."""
     return _digits(key)
 
 
 def version_digits(version: str) -> str:
-    """Return the second half of an inference ID; S3 version IDs are unique, so it identifies an object version."""
+    """Return the second half of an inference ID, which identifies an object version, because version IDs are unique."""
     return _digits(version)
 
 

@@ -1,4 +1,4 @@
-"""Lock files, so that only one command at a time works on them."""
+"""Lock files, which let only one command at a time use a resource."""
 
 import contextlib
 import fcntl
@@ -26,7 +26,7 @@ def exclusive(path: Path, command: str, *, timeout: float) -> Iterator[None]:
     ----------
     path : path of the lock file, whose content names the command that holds the lock
     command : the command that needs the lock, such as `make up ENV=dev`
-    timeout : seconds to wait until the lock is free
+    timeout : maximum number of seconds to wait for the lock
 
     Raises
     ------

@@ -11,15 +11,15 @@ THREADS = 8  # simultaneous requests, fewer than botocore's default pool of 10 c
 # Error codes for an object that does not exist. HeadObject responses have no body, so their error code is the HTTP
 # status. KeyTooLongError is included because no object can have such a long key.
 MISSING = ("NoSuchKey", "NoSuchVersion", "KeyTooLongError", "404")
-CONFLICTS = 5  # maximum attempts of a conditional write while other clients write the same key
+MAX_ATTEMPTS = 5  # of a conditional write, while other clients write the same key
 
 
 class ConditionError(Exception):
-    """An object was not written, because its key exists already, or because the object has been changed."""
+    """An object was not written, because its key exists already, or because the object was changed or deleted."""
 
 
 def list_objects(bucket: str, prefix: str, *, s3: Any, after: str = "") -> Iterator[dict[str, Any]]:
-    """Yield the description of each object below a prefix, as ListObjectsV2 returns it, in order of the keys' bytes.
+    """Yield the description of each object below a prefix, as ListObjectsV2 returns it, sorted by the keys' bytes.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def read_if_exists(
 
 
 def put_if(bucket: str, key: str, body: bytes, *, etag: str | None = None, s3: Any) -> str | None:
-    """Write a JSON object if its key does not exist; with `etag`, replace the object only if it still has this ETag.
+    """Write JSON to a key that does not exist; with `etag`, replace the object at the key if it still has this ETag.
 
     If several clients write a key at the same time, S3 accepts one write, and rejects the other writes with
     ConditionalRequestConflict, which means that a client should try again:
@@ -79,7 +79,7 @@ def put_if(bucket: str, key: str, body: bytes, *, etag: str | None = None, s3: A
             code = error_code(error)
             if code == "PreconditionFailed" or (code in MISSING and etag is not None):
                 raise ConditionError(key) from error
-            if code != "ConditionalRequestConflict" or attempts == CONFLICTS:
+            if code != "ConditionalRequestConflict" or attempts == MAX_ATTEMPTS:
                 raise
 
 

@@ -39,7 +39,7 @@ def own_interrupts() -> Iterator[None]:
         yield
         return
     before = os.getpgrp()
-    # Ctrl-Z would stop this process while its parent waits for it; SIGTTOU would stop this process in `tcsetpgrp`
+    # Ctrl-Z would stop this process, and `make` would wait for it forever; SIGTTOU would stop it in `tcsetpgrp`
     for ignored in (signal.SIGTTOU, signal.SIGTSTP):
         signal.signal(ignored, signal.SIG_IGN)
     os.setpgid(0, 0)

@@ -68,7 +68,9 @@ def parse_window(since: str, until: str = "", *, now: datetime | None = None) ->
 
 
 def parse_moment(name: str, text: str, now: datetime) -> datetime:
-    """Parse a duration before `now`, or a date or time in ISO 8601 (UTC if it has no time zone), and return a UTC time.
+    """Return the UTC time that a text describes: a duration before `now`, or a date or time in ISO 8601.
+
+    A date or a time without a time zone is in UTC.
 
     Parameters
     ----------

@@ -16,19 +16,19 @@ from common.errors import OperatorError
 from common.terminal import WIDTH, counted
 
 PRICES = Path(__file__).with_name("prices.json")
-COST_FILE = "cost.txt"  # the estimate, in the environment's directory
+COST_FILE = "cost.txt"  # file in `build/<environment>/` with the estimate
 HOURS_PER_MONTH = 730  # AWS's estimates use the same number
 
 # The following values are assumptions, because a plan does not contain them.
 # States of a successful execution, each billed as one transition: https://aws.amazon.com/step-functions/pricing/
-# An execution classifies a driver's photograph, or an image in the course's input format (`image_data`, `s3_bucket`,
+# The first tuple is for a driver's photograph, the second for the course's input format (`image_data`, `s3_bucket`,
 # `s3_key`)
 PHOTOGRAPH_STATES = ("Input", "FindItem", "IsFound", "Serialize", "Classify", "Filter", "IsEvent", "RecordVehicle")
 COURSE_STATES = ("Input", "Serialize", "Classify", "Filter", "IsEvent", "Record")
 FUNCTION_SECONDS = 0.1  # duration of one invocation of a Lambda function
 DRIFT_INSTANCE, DRIFT_MINUTES = "ml.m5.xlarge", 10  # instance type and duration of a drift job, billed by the second
 DRIFT_METRICS = 5  # a drift job publishes one metric for each group of properties, and the number of images
-ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
+ZONES = 2  # number of availability zones of a VPC whose subnets are not known yet
 
 # Prefixes of resource types that are not billed, or are billed as part of another resource. The estimate does not list
 # them as resources without a price
@@ -103,7 +103,11 @@ class PriceTable:
         return float(self._prices[name]["usd"])
 
     def instances(self, address: str, instance_type: str, count: int) -> Cost:
-        """Return the cost of an endpoint's instances.
+        """Return the hourly cost of instances of one type.
+
+        Parameters
+        ----------
+        address : short address of the resource to which the instances belong
 
         Raises
         ------
@@ -155,7 +159,8 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
 
 def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator[str]:
     """Yield sentences about costs that the estimate does not include."""
-    yield f"no price in the table: {', '.join(f'{kind} ({count})' for kind, count in sorted(unpriced.items()))}"
+    if unpriced:
+        yield f"no price in the table: {', '.join(f'{kind} ({count})' for kind, count in sorted(unpriced.items()))}"
     yield f"not counted: {NOT_COUNTED}"
     yield "batch executions are billed by batch: `make image-costs` compares them with single executions"
     if variables["serverless"]:
@@ -240,8 +245,7 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
         case "aws_sagemaker_endpoint_configuration":
             for variant in values["production_variants"]:
                 if variant.get("instance_type"):
-                    # the configured number of instances, because the planned number may be one to which the endpoint
-                    # has scaled
+                    # the number in the settings, because the planned number may be higher after the endpoint has scaled
                     yield prices.instances(address, variant["instance_type"], variables["endpoint_instance_count"])
         case "aws_kms_key":
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))
@@ -284,7 +288,7 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
 def drift_costs(variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
     """Yield the costs of the drift jobs and of the metrics that they publish.
 
-    One job compares the images of each window, a period of `drift_window_hours`, with the baseline.
+    The estimate assumes one job for each window, a period of `drift_window_hours`.
     """
     if variables.get("drift_schedule") and variables["capture_percentage"]:
         hours = variables["drift_window_hours"]

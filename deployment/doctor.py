@@ -12,6 +12,7 @@ from common.errors import OperatorError
 from common.names import resource_prefix
 from deployment import quotas
 from deployment.existing_resources import conflict_advice, find_imports
+from deployment.notifications import INACTIVE
 from deployment.quotas import Usage, quota_name
 from deployment.tagged_resources import is_missing
 from deployment.terraform import Terraform
@@ -62,22 +63,22 @@ class Account:
 
 def check_all(account: Account, terraform: Terraform) -> Iterator[Finding]:
     """Yield the findings of all checks; without valid credentials, only those about Terraform and the credentials."""
-    yield from answers("Terraform", lambda: check_terraform(terraform))
+    yield from run_check("Terraform", lambda: check_terraform(terraform))
     identity = check_credentials(account)
     yield identity
     if identity.status == "FAILED":
         return
     yield check_region(account)
-    yield from answers("quotas", lambda: check_quotas(account))
-    yield from answers("notifications", lambda: check_subscription(account))
-    yield from answers("cost allocation tag", lambda: check_cost_tag(account))
-    yield from answers("names", lambda: check_names(account, terraform))
+    yield from run_check("quotas", lambda: check_quotas(account))
+    yield from run_check("notifications", lambda: check_subscription(account))
+    yield from run_check("cost allocation tag", lambda: check_cost_tag(account))
+    yield from run_check("names", lambda: check_names(account, terraform))
 
 
-def answers(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def run_check(check: str, run: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """Yield a check's findings, or one with the status `no answer` if AWS cannot be reached or refuses a request."""
     try:
-        yield from ask()
+        yield from run()
     except (ClientError, BotoCoreError) as error:
         yield Finding("no answer", check, explain(error))
 
@@ -115,7 +116,7 @@ def check_credentials(account: Account) -> Finding:
 
 
 def check_region(account: Account) -> Finding:
-    """Check that the settings name the default region, in which `make bootstrap` creates the state bucket."""
+    """Check that the region in the settings is the default region, in which the AWS CLI looks for the resources."""
     configured, default = account.settings["region"], aws.default_region()
     if configured == default:
         return Finding("ok", "region", configured)
@@ -123,7 +124,7 @@ def check_region(account: Account) -> Finding:
     return Finding(
         "warning",
         "region",
-        f"the settings name {configured}, but the default region (of AWS_REGION or the profile) is {default}",
+        f"the settings have {configured}, but the default region (from AWS_REGION or the profile) is {default}",
         fix,
     )
 
@@ -176,14 +177,15 @@ def check_subscription(account: Account) -> Iterator[Finding]:
             raise
         subscriptions = []
     waiting = [each["Endpoint"] for each in subscriptions if each["SubscriptionArn"] == "PendingConfirmation"]
-    if len(waiting) < len(subscriptions):
+    if any(each["SubscriptionArn"] not in INACTIVE for each in subscriptions):
         yield Finding("ok", check, f"{topic} has a confirmed subscription")
     elif waiting:
         fix = "Open the e-mail from AWS Notifications and confirm it"
         yield Finding("FAILED", check, f"{', '.join(waiting)} did not confirm the subscription of {topic}", fix)
     elif email := account.settings["failure_email"]:
-        fix = "After `make up`, confirm the subscription in the e-mail from AWS, and run `make doctor` again"
-        yield Finding("warning", check, f"`make up` will subscribe {email} to {topic}", fix)
+        up = f"`make up ENV={account.environment}`"
+        fix = f"After {up}, confirm the subscription in the e-mail from AWS"
+        yield Finding("warning", check, f"{up} will subscribe {email} to {topic}", fix)
     else:
         fix = f'Set failure_email = "you@example.com" in terraform/environments/{account.environment}.tfvars'
         yield Finding("warning", check, "nobody receives alarms and the budget's notifications", fix)
@@ -200,17 +202,16 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
     elif status:
         yield Finding("FAILED", check, f"{COST_TAG} is {status}, so the budget counts nothing", f"Activate it {where}")
     else:
-        text = f"AWS Billing does not list {COST_TAG} yet, which can take 24 hours after the first `make up`"
+        text = f"AWS Billing does not list {COST_TAG} yet: this can take 24 hours after the first `make up`"
         yield Finding("warning", check, text, f"Once it is listed, activate it {where}")
 
 
 def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
     """Check that no resource outside the environment has a name that the next `make up` needs.
 
-    Only resource types in `resource_lookups.py` are looked up.
-
-    The names come from a plan, which this check deletes afterwards. Until a model is approved, the plan contains no
-    endpoint, so the endpoint's name is not checked.
+    The names come from a plan, which this check deletes afterwards. Resources of types that are not in
+    `resource_lookups.py` are not checked, nor is the endpoint's name until a model is approved, because the plan
+    contains no endpoint.
     """
     check = "names"
     try:

@@ -9,7 +9,7 @@ from common.errors import OperatorError
 SCHEDULE_FORMAT = "at(%Y-%m-%dT%H:%M:%S)"
 PARAMETER_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # Terraform's time format
 MAXIMUM_EXTENSION = 7 * 24  # hours; for a longer lifetime, change the setting endpoint_hours
-# The parameters of UpdateSchedule that keep the values that GetSchedule returns: all except ScheduleExpression
+# The fields of a schedule that an update must repeat, because UpdateSchedule resets each parameter that it does not get
 SCHEDULE_PARAMETERS = (
     "Name",
     "GroupName",
@@ -26,6 +26,7 @@ class EndpointLifetime:
 
     Parameters
     ----------
+    environment : name of the environment, for messages
     endpoint : name of the endpoint
     schedule : name of the schedule that deletes the endpoint; None if the endpoint's lifetime is not limited
     parameter : name of the SSM parameter that contains the start and the end of the lifetime, from which Terraform sets
@@ -34,7 +35,17 @@ class EndpointLifetime:
     ssm : SSM client
     """
 
-    def __init__(self, endpoint: str, schedule: str | None, parameter: str | None, *, scheduler: Any, ssm: Any) -> None:
+    def __init__(
+        self,
+        environment: str,
+        endpoint: str,
+        schedule: str | None,
+        parameter: str | None,
+        *,
+        scheduler: Any,
+        ssm: Any,
+    ) -> None:
+        self._environment = environment
         self._endpoint = endpoint
         self._schedule = schedule
         self._parameter = parameter
@@ -57,13 +68,14 @@ class EndpointLifetime:
 
     def describe(self) -> str:
         """Return a sentence about the end of the endpoint's lifetime."""
-        end = self.end()
+        end, env = self.end(), f"ENV={self._environment}"
         if end is None:
-            return f"endpoint {self._endpoint} runs until `make down`"
+            return f"endpoint {self._endpoint} runs until `make down {env}`"
         moment = f"{end:%Y-%m-%d %H:%M} UTC"
         if is_past(end):
-            return f"endpoint {self._endpoint} was deleted at {moment}, at the end of its lifetime: run `make deploy`"
-        return f"endpoint {self._endpoint} runs until {moment}: `make extend HOURS=4` adds 4 hours"
+            deletion = f"endpoint {self._endpoint} was deleted at {moment}, at the end of its lifetime"
+            return f"{deletion}: run `make deploy {env}`"
+        return f"endpoint {self._endpoint} runs until {moment}: `make extend HOURS=4 {env}` adds 4 hours"
 
     def extend(self, hours: int) -> None:
         """Postpone the end of the lifetime by a number of hours.
@@ -88,7 +100,6 @@ class EndpointLifetime:
         start = self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"].partition("/")[0]
         interval = f"{start}/{end.strftime(PARAMETER_FORMAT)}"
         self._ssm.put_parameter(Name=self._parameter, Value=interval, Overwrite=True)
-        # UpdateSchedule resets every parameter that a request omits
         schedule = self._scheduler.get_schedule(Name=self._schedule)
         kept = {name: schedule[name] for name in SCHEDULE_PARAMETERS if name in schedule}
         self._scheduler.update_schedule(**kept, ScheduleExpression=end.strftime(SCHEDULE_FORMAT))

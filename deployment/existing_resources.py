@@ -45,7 +45,7 @@ class Imports:
 
     Attributes
     ----------
-    plan : the saved plan, which imports the resources in `own`
+    plan : the saved plan, which imports the resources in `own` and `conflicting`
     content : content of the plan, as `Terraform.show` returns it; empty if the plan is empty
     own : import IDs of the existing resources that belong to the environment, by Terraform address
     conflicting : import IDs of the existing resources that do not belong to the environment, by Terraform address
@@ -139,7 +139,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     after the VPC is imported. Therefore the function plans again until no further resource is found.
     """
     plan, ids = terraform.plan(**options), dict[str, str]()
-    # an empty plan is not read, because `terraform show` takes seconds
+    # do not read an empty plan, because `terraform show` takes seconds
     content = {} if plan.empty else terraform.show(plan)
 
     @cache
@@ -184,7 +184,7 @@ def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tup
     found, refused = dict[str, str](), dict[str, str]()
     for change in creations:
         try:
-            import_id = find_import_id(LOOKUPS[change["type"]], {**general, **planned(change)}, clients)
+            import_id = find_import_id(LOOKUPS[change["type"]], {**general, **planned_attributes(change)}, clients)
         except RefusedLookupError as error:
             refused[change["address"]] = str(error)
         else:
@@ -192,8 +192,8 @@ def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tup
     return found, refused
 
 
-def planned(change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a planned resource whose values are known, and `tags`, which includes default tags."""
+def planned_attributes(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the known attributes of a planned resource, and in `tags` all its tags, including the default tags."""
     after = change["change"]["after"]
     known = {name: value for name, value in after.items() if value is not None}
     return {**known, "tags": after.get("tags_all") or {}}

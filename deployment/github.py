@@ -1,6 +1,7 @@
 """Post the results of `make plan`, `make cost` and `make drift` on GitHub.
 
-Comments and issues are written with GitHub's command-line tool `gh`, the summary of a workflow run with a file.
+Comments and issues are written with GitHub's command-line tool `gh`. The summary of a workflow run is a file, to which
+this module appends.
 """
 
 import json
@@ -105,8 +106,8 @@ def report(environment: str, directory: Path, files: Mapping[str, str], length: 
     if not any(path.is_file() for path in paths.values()):
         target, path = next(iter(paths.items()))
         raise OperatorError(
-            f"nothing to report, because {path} does not exist: `make {target} ENV={environment}` writes it, unless "
-            "there is nothing to report"
+            f"nothing to report, because {path} does not exist: run `make {target} ENV={environment}`, which writes "
+            "this file if it has a result"
         )
     return "\n".join(section(environment, target, path, length // len(paths)) for target, path in paths.items())
 

@@ -1,8 +1,8 @@
 """Compute the costs of a million images with single executions and with batch executions.
 
-The quantities follow from the state machines. A single execution is started by an S3 event and classifies one driver's
-photograph. The constants below are assumed durations, which depend on the images and the model, and sizes that
-`terraform/modules` sets.
+A single execution is started by an S3 event and classifies one driver's photograph. The quantities follow from the
+state machines and from the constants below: sizes that `terraform/modules` sets, and assumed durations, which in
+reality depend on the images and the model.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,26 +13,32 @@ from deployment.cost import COURSE_STATES, FUNCTION_SECONDS, PHOTOGRAPH_STATES, 
 IMAGES = 1_000_000
 CHOICES = {"Input", "IsFound", "IsEvent"}  # Choice states, whose duration is negligible
 FUNCTIONS = 3  # serialize, classify, filter
-FUNCTION_GB = 0.25
+FUNCTION_GB = 0.25  # memory of each of these functions
 # RecordVehicle writes two items in a transaction, in which a write of up to 1 KB counts as two writes. One of the items
 # has an entry in an index, which is another write:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 PHOTOGRAPH_WRITES = 2 * 2 + 1
 CONCURRENCY = 8  # executions or batches that run at the same time
 
-BATCH_SIZE = 100
-BATCH_GB = 1.0
+BATCH_SIZE = 100  # images
+BATCH_GB = 1.0  # memory of the function classify_batch
 BATCH_SECONDS = 2.0  # assumed duration of a batch
 # An Express execution is billed in steps of 64 MB: https://aws.amazon.com/step-functions/pricing/
 EXPRESS_GB = 64 / 1024
-LISTED = 1000  # keys that one S3 list request returns
+KEYS_PER_LIST_REQUEST = 1000
 
 ENDPOINT = "ml.m5.xlarge"
 
 
 @dataclass(frozen=True)
 class Item:
-    """A billed item and its name in the price table, whose price is per million, or per hour for the endpoint."""
+    """A billed item.
+
+    Attributes
+    ----------
+    name : name of the item in the printed table
+    price : name of the item in `prices.json`, where its price is per million units, or per hour for the endpoint
+    """
 
     name: str
     price: str
@@ -97,14 +103,14 @@ def batch_quantities() -> dict[str, float]:
         "lambda_request": batches + 1,
         "lambda_gb_second": batches * BATCH_SECONDS * BATCH_GB,
         "s3_get": IMAGES + batches,  # each batch first checks whether its result object exists
-        "s3_put": batches + IMAGES // LISTED,
+        "s3_put": batches + IMAGES // KEYS_PER_LIST_REQUEST,
         "xray_trace": batches,
         ENDPOINT: hours(CONCURRENCY * BATCH_SIZE / BATCH_SECONDS),
     }
 
 
 def hours(images_per_second: float) -> float:
-    """Return the number of hours in which a million images are classified."""
+    """Return the number of hours that the classification of a million images takes."""
     return IMAGES / images_per_second / 3600
 
 

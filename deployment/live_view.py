@@ -35,7 +35,7 @@ def follow(
     once: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Show the status once, or until the command is interrupted.
+    """Show the status once, or repeatedly until the command is interrupted.
 
     In a terminal, the current status replaces the previous one. If standard output is not a terminal, each status is
     appended as a block of lines.

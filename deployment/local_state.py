@@ -17,7 +17,12 @@ class LocalState:
 
     @classmethod
     def of(cls, directory: Path) -> "LocalState":
-        """Return the state of the workspace that is selected in a root module's directory."""
+        """Return the state of the current workspace, which TF_WORKSPACE or `terraform workspace select` selects.
+
+        Parameters
+        ----------
+        directory : directory of the root module
+        """
         selected = directory / ".terraform" / "environment"
         workspace = os.environ.get("TF_WORKSPACE") or (selected.read_text() if selected.is_file() else "default")
         parent = directory if workspace == "default" else directory / "terraform.tfstate.d" / workspace
@@ -57,10 +62,12 @@ class LocalState:
         """
         if self.is_complete() or self.is_in_use():
             return
-        print(f"{self.path} is incomplete, because Terraform was killed: using the state before that")
+        incomplete = f"{self.path} is incomplete, because Terraform was killed"
         if self.backup.path.exists() and self.backup.is_complete():
+            print(f"{incomplete}: restoring it from {self.backup.path.name}")
             shutil.copy2(self.backup.path, self.path)
         else:
+            print(f"{incomplete}, and has no complete backup: deleting it")
             self.path.unlink()
 
     def put_aside(self) -> None:

@@ -45,7 +45,7 @@ def action_of(change: Mapping[str, Any]) -> str | None:
 
 
 def deployed_model_package(plan: Mapping[str, Any]) -> str | None:
-    """Return the ARN of the model package that a plan deploys or keeps, or None if there is no endpoint."""
+    """Return the ARN of the model package that a plan deploys or keeps, or None if the plan contains no model."""
     for resource in resources(plan["planned_values"]["root_module"]):
         if resource["type"] == "aws_sagemaker_model":
             arn: str = resource["values"]["primary_container"][0]["model_package_name"]

@@ -17,7 +17,7 @@ from deployment.terraform import Plan, Terraform, TerraformError
 from deployment.unmanaged_resources import UnmanagedResources, remove_all
 from registry.endpoint import EndpointMissingError
 
-DRIFT_FILE = "drift.txt"  # the plan's output, which shows how the live stack differs from the configuration
+DRIFT_FILE = "drift.txt"  # file in `build/<environment>/` that shows how the live stack differs from the configuration
 
 # Address prefixes of the resources that a plan changes after the schedule has deleted the endpoint: the endpoint, its
 # scaling, and the resources that define its lifetime, which begins anew in the next apply
@@ -36,8 +36,8 @@ def apply(terraform: Terraform, plan: Plan, check_endpoint: Callable[[], object]
     Raises
     ------
     TerraformError
-        The apply failed. If `check_endpoint` raises an OperatorError too, that error is raised instead, because
-        Terraform does not report why SageMaker rolled back a deployment.
+        The apply failed. If `check_endpoint` finds that SageMaker rolled back the deployment, its error is raised
+        instead, because Terraform does not report the reason for the rollback.
     """
     try:
         terraform.apply(plan)
@@ -67,7 +67,7 @@ def check_drift(
     Raises
     ------
     OperatorError
-        The plan changes other resources or outputs.
+        The plan changes anything else.
     """
     addresses = changed_addresses(content)
     plan.path.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def changed_addresses(plan: Mapping[str, Any]) -> list[str]:
 def check_confirmation(environment: str, confirmation: str) -> None:
     """Check that the confirmation to destroy an environment is the environment's name.
 
-    It may be empty, except for `prod`.
+    Only `prod` requires a confirmation; for other environments, it may be empty.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def destroy(terraform: Terraform, client: Callable[..., Any]) -> None:
         Resources that this function does not delete still have the environment's tag.
     """
     environment = terraform.environment
-    # an error of the plan that imports resources, such as an invalid setting, must not prevent the destruction
+    # if the plan that imports resources fails, for example because a setting is invalid, destroy the other resources
     with contextlib.suppress(TerraformError):
         import_into_state(terraform, client)
     plan = terraform.plan(destroy=True)

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 Usage = Literal["endpoint usage", "training job usage", "spot training job usage", "transform job usage"]
 
 SERVICE = "sagemaker"
-# The first operation returns only quotas that have an applied value in the account, and the second one returns AWS's
-# defaults for all quotas: "If the applied quota value is not available for a quota, the quota is not retrieved."
+# The first operation returns only the quotas that have an applied value in the account:
 # https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
+# The second one returns AWS's defaults for all quotas
 OPERATIONS = ("list_service_quotas", "list_aws_default_service_quotas")
 CONSOLE = "https://console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
 

@@ -30,9 +30,9 @@ class StateNotMovedError(OperatorError):
 def move_state(terraform: Terraform, name: str, clients: Clients) -> None:
     """Move a local state to `<name>.tfstate` in the account's state bucket, or finish a move that was interrupted.
 
-    The backend file, which makes Terraform use the state in S3, is written only after the upload. Therefore Terraform
-    still uses the local state if the move is interrupted before. In a new clone, which has no local state, the function
-    only writes the backend file.
+    The backend file, which makes Terraform use the state in S3, is written only after the upload. If the move is
+    interrupted earlier, Terraform therefore still uses the local state. In a new clone, which has no local state, the
+    function only writes the backend file and runs `terraform init`.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def move_state(terraform: Terraform, name: str, clients: Clients) -> None:
     if is_moved and not local.path.is_file():
         print(f"Terraform state of {name} is in S3 already, see {terraform.backend_file}")
         return
-    backend = find_backend(name, clients)
+    backend = find_backend(name, clients, terraform.environment)
     url = f"s3://{backend['bucket']}/{object_key(backend)}"
     content = local.read() if local.path.is_file() else {}
     if content.get("resources") and not upload(content, backend, clients("s3")):
@@ -65,9 +65,9 @@ def move_state(terraform: Terraform, name: str, clients: Clients) -> None:
 def upload(state: Mapping[str, Any], backend: Mapping[str, str], s3: Any) -> bool:
     """Upload a state unless S3 has the same or a newer version of it.
 
-    Returns False, and uploads nothing, if the object in S3 is a different state: one with another lineage.
-    `terraform state push` is not used, because it would give the state a new lineage. Then nobody could find out
-    whether the state has already been moved.
+    Return False, and upload nothing, if the object in S3 is a different state: one with another lineage.
+    `terraform state push` is not used, because it would give the state a new lineage, which would no longer show that
+    the state in S3 is a copy of the local state.
     """
     target = {"Bucket": backend["bucket"], "Key": object_key(backend)}
     try:
@@ -96,7 +96,7 @@ def check_state_is_moved(terraform: Terraform, name: str, clients: Clients) -> N
     if terraform.backend_file.is_file():
         return
     with contextlib.suppress(StateBucketMissingError, ClientError):
-        backend = find_backend(name, clients)
+        backend = find_backend(name, clients, terraform.environment)
         clients("s3").head_object(Bucket=backend["bucket"], Key=object_key(backend))
         raise StateNotMovedError(
             f"Terraform's state of {name} is in s3://{backend['bucket']}/{object_key(backend)}, and this clone does "
@@ -105,13 +105,21 @@ def check_state_is_moved(terraform: Terraform, name: str, clients: Clients) -> N
 
 
 def object_key(backend: Mapping[str, str]) -> str:
-    """Return the key of the selected workspace's state: https://developer.hashicorp.com/terraform/language/backend/s3."""
+    """Return the key of the state of the workspace in TF_WORKSPACE, or else of the default workspace.
+
+    Source: https://developer.hashicorp.com/terraform/language/backend/s3
+    """
     workspace = os.environ.get("TF_WORKSPACE", "default")
     return backend["key"] if workspace == "default" else f"env:/{workspace}/{backend['key']}"
 
 
-def find_backend(name: str, clients: Clients) -> dict[str, str]:
+def find_backend(name: str, clients: Clients, environment: str) -> dict[str, str]:
     """Return the settings of Terraform's S3 backend for a state.
+
+    Parameters
+    ----------
+    name : name of the state, which is the name of the environment or `bootstrap`
+    environment : name of the environment, for the error message
 
     Raises
     ------
@@ -126,6 +134,6 @@ def find_backend(name: str, clients: Clients) -> dict[str, str]:
     except ClientError as error:
         raise StateBucketMissingError(
             f"bucket {bucket} for Terraform's state does not exist, or you may not access it: "
-            "run `make bootstrap REPOSITORY=owner/name`"
+            f"run `make bootstrap REPOSITORY=owner/name ENV={environment}`"
         ) from error
     return {"bucket": bucket, "key": f"{name}.tfstate", "region": region, "use_lockfile": "true"}

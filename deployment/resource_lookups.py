@@ -179,8 +179,8 @@ CREATED_AGAIN = {
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
     "aws_sqs_queue_policy",
-    # each new resource of the next two types has a unique name; `make down` deletes those that Terraform does not
-    # know by their name prefix
+    # each new resource of the next two types has a unique name; `make down` deletes every resource of these types that
+    # has the environment's name prefix and tag
     "aws_sagemaker_endpoint_configuration",
     "aws_sagemaker_model",
 }

@@ -63,13 +63,14 @@ def read_file(file: Path) -> dict[str, Any]:
 def write_number(environment: str, name: str, value: float) -> float:
     """Write a number into an environment's file, and return the value that the number replaces.
 
-    The rest of the file, such as its comments, stays unchanged. The new content is evaluated in a temporary directory
-    first, so that the file never becomes invalid.
+    If the file does not set the variable, a line is added. The rest of the file, such as its comments, stays unchanged.
+    The new content is evaluated in a temporary directory first, so that the file never becomes invalid.
 
     Raises
     ------
     SettingsError
-        The settings are invalid, or the file does not set the number in a line of its own. The file is not changed.
+        The settings are invalid, or the file sets the variable in a form that this function cannot change. In both
+        cases, the file stays unchanged.
     """
     file = settings_file(environment)
     old: float = read_file(file)[name]

@@ -56,7 +56,7 @@ class Plan:
     path : path of the plan file
     changes : number of imports, creations, changes and destructions in the plan
     empty : whether the plan changes no resource and no output
-    summary : the summary that Terraform prints, such as `Plan: 2 to add, 0 to change, 0 to destroy`
+    summary : summary of the changes, such as `Plan: 2 to add, 0 to change, 0 to destroy`
     """
 
     path: Path
@@ -182,8 +182,8 @@ class Terraform:
     def _select_backend(self, lock_file: Path, options: Mapping[str, Any]) -> None:
         """Write the backend's settings, and the provider that the state needs, to the data directory.
 
-        In the root module, `terraform init` would ask whether to copy each local state to S3, also the states of other
-        environments. Therefore `init` runs in a temporary directory first, which contains no state.
+        In the root module, `terraform init` would ask whether to copy the local states to S3, including the states of
+        other environments. Therefore `init` first runs in a temporary directory, which contains no state.
         """
         with tempfile.TemporaryDirectory() as directory:
             Path(directory, "backend.tf").write_text(BACKEND_BLOCK)
@@ -236,7 +236,10 @@ class Terraform:
             )
         found = PLAN_SUMMARY.search(output)
         changes = sum(int(count or 0) for count in found.groups()) if found else 0
-        return Plan(self._plan, changes, code == NO_CHANGES, found.group(0) if found else "No changes.")
+        empty = code == NO_CHANGES
+        # Terraform prints no summary if only outputs change
+        summary = found.group(0) if found else ("No changes." if empty else "Plan: only outputs change")
+        return Plan(self._plan, changes, empty, summary)
 
     @contextlib.contextmanager
     def _import_blocks(self, ids: Mapping[str, str]) -> Iterator[None]:

@@ -64,9 +64,10 @@ def first_error(output: str) -> str:
     """Return the first error in Terraform's output in one line, without the frame and the references to the code."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
     if lock := LOCK.search(plain):
+        operation = lock["operation"].lower()
         return (
-            f"{lock['who']} has held the state lock since {lock['created']} UTC ({lock['operation'].lower()}): wait "
-            f"until that has ended. If it was killed, run `terraform force-unlock {lock['id']}` "
+            f"{lock['who']} has held the state lock since {lock['created']} UTC ({operation}): wait until the "
+            f"{operation} has ended. If it was killed, run `terraform force-unlock {lock['id']}` "
             "as docs/operations.md says"
         )
     found = re.search(r"Error: (.*?)(?=\n╵|\nError: |\n╷|\Z)", plain, re.DOTALL)

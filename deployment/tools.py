@@ -18,7 +18,7 @@ from common.paths import TERRAFORM_DIRECTORY, TOOLS_DIRECTORY
 
 VERSION = "1.11.4"  # downloaded if the machine has no Terraform that is new enough
 RELEASE_URL = f"https://releases.hashicorp.com/terraform/{VERSION}"
-TIMEOUT = (5, 60)  # seconds until a connection attempt fails, and seconds until a download without data fails
+TIMEOUT = (5, 60)  # maximum seconds to connect, and maximum seconds without data during a download
 
 MIRROR_VARIABLE = "TF_PROVIDER_MIRROR"
 REGISTRY = "registry.terraform.io"
@@ -49,8 +49,8 @@ def find_mirror(lock_file: Path) -> Path | None:
 
     If `TF_PROVIDER_MIRROR` is set, the function returns its value. If `TF_CLI_ARGS_init` names a mirror, or a standard
     directory contains the locked provider, the function returns None. Otherwise it searches IMAGE_MIRRORS. It ignores
-    mirrors that do not contain the locked version for this platform, because Terraform would not download the provider
-    if it is told to use a mirror.
+    mirrors without the locked version for this platform, because Terraform never downloads a provider if `init` gets a
+    mirror.
     """
     named = os.environ.get(MIRROR_VARIABLE)
     if named:
@@ -80,7 +80,7 @@ def platform_name() -> str:
 
 
 def ensure_terraform() -> str:
-    """Return the path of a Terraform program that is new enough, which is downloaded if this machine has none.
+    """Return the path of a Terraform program that is new enough; download one if this machine has none.
 
     Raises
     ------
@@ -123,13 +123,24 @@ def version_numbers(version: str) -> tuple[int, ...]:
 
 
 def download_terraform(target: Path) -> str:
-    """Download the Terraform release, compare its checksum with SHA256SUMS, and write the program to `target`."""
+    """Download the Terraform release, compare its checksum with SHA256SUMS, and write the program to `target`.
+
+    Raises
+    ------
+    OperatorError
+        The checksum differs.
+    requests.RequestException
+        The download fails.
+    """
     name = f"terraform_{VERSION}_{platform_name()}.zip"
     archive = download(f"{RELEASE_URL}/{name}")
     checksums = download(f"{RELEASE_URL}/terraform_{VERSION}_SHA256SUMS").decode()
     expected = {file: digest for digest, file in (line.split() for line in checksums.splitlines() if line)}.get(name)
     if hashlib.sha256(archive).hexdigest() != expected:
-        raise OperatorError(f"{name} does not match its SHA256SUMS: try again, and do not use it if this persists")
+        raise OperatorError(
+            f"{name} does not match its checksum in SHA256SUMS: run `make setup` again, and do not use the file if the "
+            "checksums still differ"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     partial.write_bytes(zipfile.ZipFile(io.BytesIO(archive)).read("terraform"))

@@ -1,10 +1,10 @@
 """Delete the resources of an environment that Terraform does not manage.
 
 The workflow creates jobs, approvals (SSM parameters), model packages, log groups, and models for batch transform jobs.
-They are found by the environment's name prefix and not by Terraform's outputs, because an environment whose apply
-failed has no outputs. SageMaker resources must also have the environment's tag. Log groups, log streams and SSM
-parameters are found by prefix alone, because AWS services and `make approve` create them without tags. S3 objects are
-deleted together with the environment's bucket.
+They are not looked up in Terraform's outputs, because an environment whose apply failed has no outputs. SageMaker
+resources are found by the environment's name prefix and tag. Log groups, log streams and SSM parameters are found by
+the prefix alone, because AWS services and `make approve` create them without tags. Running executions and KMS keys are
+found by the tag alone. S3 objects are deleted together with the environment's bucket.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ KEPT_RECORDS = (
 STACK_TAG = "Stack"  # no other stack of the account has the same value
 POLL_INTERVAL = 1.0  # seconds
 STOP_TIMEOUT = 600.0  # maximum number of seconds to wait until a job has stopped
-TAG_TIMEOUT = 120.0  # maximum number of seconds to wait until resources that are being deleted do not exist
+TAG_TIMEOUT = 120.0  # maximum number of seconds to wait until resources that are being deleted no longer exist
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,12 @@ class UnmanagedResources:
     def remaining_arns(self, destroyed: Collection[str]) -> list[str]:
         """Return the ARNs of the resources that still exist and have the environment's tag.
 
-        KMS keys, which are pending deletion, and records of ended jobs are not included. Deleted resources, some of
-        which AWS lists for hours, are not included either: https://github.com/boto/boto3/issues/3341
+        KMS keys, which are pending deletion, and records of ended jobs are not included. Deleted resources are not
+        included either, although AWS lists some of them for hours: https://github.com/boto/boto3/issues/3341
 
         Parameters
         ----------
-        destroyed : ARNs of the resources that Terraform destroyed, which are not included
+        destroyed : ARNs of the resources that Terraform destroyed, which are left out without a request
         """
         deadline = time.monotonic() + TAG_TIMEOUT
         while (found := self._existing(destroyed)) and time.monotonic() < deadline:
@@ -249,7 +249,7 @@ class UnmanagedResources:
 
     def _stop(self, stop_operation: str, list_operation: str, noun: str, name: str) -> None:
         """Stop a job, and wait until the job has ended, because it may write to the bucket until then."""
-        with refused_if_ended():
+        with ignore_already_ended():
             getattr(self._sagemaker, stop_operation)(**{f"{noun}Name": name})
         deadline = time.monotonic() + STOP_TIMEOUT
         while name in self._unfinished_jobs(list_operation, noun) and time.monotonic() < deadline:
@@ -262,7 +262,7 @@ class UnmanagedResources:
 
 
 @contextlib.contextmanager
-def refused_if_ended() -> Iterator[None]:
+def ignore_already_ended() -> Iterator[None]:
     """Suppress SageMaker's error for a request to stop a job that has already ended or is stopping."""
     try:
         yield

@@ -28,8 +28,8 @@ class JobKind:
     Attributes
     ----------
     operation : kind of job, such as `training_job`, as it appears in the names of boto3's methods
-    resources : returns the part of a description that contains the instance type and the number of instances
-    seconds : returns the number of billed seconds of one instance from a description
+    resources : returns the part of a job's description that contains the instance type and the number of instances
+    seconds : returns, from a job's description, the number of billed seconds of one instance
     """
 
     operation: str
@@ -48,6 +48,8 @@ class JobKind:
 
 
 def _elapsed(start: str, end: str) -> Callable[[Mapping[str, Any]], float]:
+    """Return a function that computes the seconds between two fields of a job's description, or until now."""
+
     def seconds(job: Mapping[str, Any]) -> float:
         if start not in job:
             return 0.0

@@ -22,17 +22,18 @@ def approve(registry: ModelRegistry, name: str, reason: str) -> Version:
         The version as it was before the approval.
     """
     versions = registry.versions()
-    version = find_version(versions, name) if name else newest_pending(versions)
+    version = find_version(versions, name) if name else newest_pending(versions, registry.environment)
     registry.approve(version.arn, reason)
     return version
 
 
-def newest_pending(versions: Sequence[Version]) -> Version:
+def newest_pending(versions: Sequence[Version], environment: str) -> Version:
     """Return the newest version that is pending manual approval.
 
     Parameters
     ----------
     versions : all versions, newest first
+    environment : name of the environment, for the error message
 
     Raises
     ------
@@ -42,7 +43,7 @@ def newest_pending(versions: Sequence[Version]) -> Version:
     for version in versions:
         if version.status == "PendingManualApproval":
             return version
-    raise OperatorError("no model is pending manual approval: run `make train`")
+    raise OperatorError(f"no model is pending manual approval: run `make train ENV={environment}`")
 
 
 def reject(registry: ModelRegistry, name: str, reason: str, *, deployed: str | None) -> Version:
@@ -115,7 +116,8 @@ def previous_version(versions: Sequence[Version], previous_arns: Sequence[str], 
             return approved[arn]
     raise OperatorError(
         "no version that was in use before is approved: "
-        f"run `make models ENV={environment}` to list all versions and `make approve MODEL=...` to put one into use"
+        f"run `make models ENV={environment}` to list all versions, and `make approve ENV={environment} MODEL=...` to "
+        "put one into use"
     )
 
 

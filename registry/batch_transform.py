@@ -75,7 +75,7 @@ class TransformJob:
         return f"{self.config.output_prefix}/{self.name}/"
 
     def output_key(self, key: str) -> str:
-        """Return the key where SageMaker stores an image's prediction."""
+        """Return the key at which SageMaker stores an image's prediction."""
         return f"{self.output_prefix}{key.removeprefix(self.prefix)}.out"
 
 

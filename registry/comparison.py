@@ -80,10 +80,10 @@ class Comparison:
     def p_value(self) -> float:
         """Probability that two equally good models differ at least this much in favour of the model in use.
 
-        This is the exact (binomial) form of McNemar's test. Under the null hypothesis, if only one model classifies an
-        image correctly, each of the two models is this model with probability 0.5. The test is one-sided, because the
-        quality gate only rejects models that are worse. Source: McNemar, "Note on the sampling error of the difference
-        between correlated proportions or percentages", 1947.
+        This is the exact (binomial) form of McNemar's test. Under the null hypothesis, an image that only one of the
+        models classifies correctly is equally likely to be gained or lost. The test is one-sided, because the quality
+        gate only rejects models that are worse. Source: McNemar, "Note on the sampling error of the difference between
+        correlated proportions or percentages", 1947.
 
         Examples
         --------

@@ -84,7 +84,7 @@ def instance_count(name: str, *, sagemaker: Any) -> int | None:
 
 
 def delete_endpoint(name: str, *, sagemaker: Any) -> None:
-    """Delete an endpoint and wait until it no longer exists. If it is being created or updated, wait for the end first.
+    """Delete an endpoint, and wait until it no longer exists; first wait until no creation or update is in progress.
 
     SageMaker refuses to delete an endpoint that is being created or updated ("Cannot update in-progress endpoint"), and
     needs the endpoint's role until the deletion has ended. Terraform cannot delete such an endpoint, because the
@@ -112,7 +112,7 @@ def delete_endpoint(name: str, *, sagemaker: Any) -> None:
 
 
 def await_endpoint(name: str, *, sagemaker: Any) -> None:
-    """Wait until an endpoint is not being created, updated or deleted, because SageMaker refuses updates meanwhile.
+    """Wait until an endpoint is no longer being created, updated or deleted; until then, SageMaker refuses updates.
 
     Raises
     ------

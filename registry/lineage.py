@@ -165,7 +165,7 @@ def verify_data(manifest: Manifest, bucket: str, *, s3: Any) -> str:
         changed = [key for key, same in zip(objects, pool.map(is_unchanged, objects), strict=True) if not same]
     if changed:
         raise OperatorError(
-            f"{len(changed)} of {len(objects)} objects in s3://{bucket} are missing or changed since training, "
-            f"first {', '.join(changed[:MAX_NAMES_SHOWN])}"
+            f"{len(changed)} of {len(objects)} objects in s3://{bucket} are missing or have changed since the "
+            f"training, for example {', '.join(changed[:MAX_NAMES_SHOWN])}"
         )
     return f"{'verified':<{INDENT}}all {len(objects)} objects in S3 are unchanged"

@@ -85,7 +85,7 @@ def model_card(
 
 
 def intended_uses(request: TrainingRequest) -> dict[str, str]:
-    """Return what the model is for."""
+    """Return the purpose of the model, its intended uses, and the conditions that reduce its accuracy."""
     side = request.manifest.image_side
     classes = ", ".join(request.manifest.classes)
     return {
@@ -93,12 +93,13 @@ def intended_uses(request: TrainingRequest) -> dict[str, str]:
         "assigned to suitable vehicles.",
         "intended_uses": (
             "Photographs of one vehicle. The model always predicts one of its classes, also for other images. "
-            "A prediction below the confidence threshold is not used: the workflow passes the photograph to a person. "
-            "The model is not meant to identify people or vehicles, or for decisions about people. "
+            "If the confidence is below the threshold, the workflow does not use the prediction, and passes the "
+            "photograph to a person. "
+            "The model is meant neither to identify people or individual vehicles, nor for decisions about people. "
             f"Classes: {classes}"
         )[:MAX_TEXT],
         "factors_affecting_model_efficiency": f"Images are resized to {side} x {side} pixels. Light, blur, camera and "
-        "class mix that differ from the training images reduce the accuracy; `make data-drift` compares them.",
+        "class mix that differ from the training images reduce the accuracy; `make data-drift` shows such differences.",
     }
 
 
@@ -113,10 +114,10 @@ def image_counts(request: TrainingRequest) -> str:
 
 
 def caveats(request: TrainingRequest, score: Score) -> str:
-    """Return the limitations of the metrics."""
+    """Return sentences about the limitations of the metrics."""
     texts = [
         f"The accuracy was measured on {score.n} images; the intervals are 95 % Wilson intervals.",
-        "Confidence is calibrated on the validation images, so the calibration error there is cross-fitted.",
+        "Confidence is calibrated on the validation images, so the calibration error on these images is cross-fitted.",
         "Production images have no labels: review a sample with `make review`, and see `make live` for live traffic.",
     ]
     if score.best_of > 1:

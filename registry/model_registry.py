@@ -36,7 +36,8 @@ class RegistrationRequest:
     ----------
     image : URI of the inference container image
     scripted : whether this project's code in model.tar.gz serves the model, instead of code in the container image
-    brings_packages : whether model.tar.gz contains the packages of this code, so that the container downloads none
+    brings_packages : whether model.tar.gz contains the Python packages that AWS's image lacks, so that the container
+        downloads none
     status : approval status that follows from the result of the quality gate
     reason : reason for the result of the quality gate
     manifest : content of the training data's manifest
@@ -94,6 +95,7 @@ class Version:
     @property
     def decision(self) -> str:
         """Who approved or rejected the version, and why."""
+        # the quality gate approves a version with its own reason, and rejects a version without an approval reason
         by_gate = self.approval_reason == self.gate_reason if self.approval_reason else self.status == "Rejected"
         return "by the quality gate" if by_gate else self.approval_reason or "no decision recorded"
 
@@ -189,9 +191,9 @@ class ModelRegistry:
         job, score = request.job, request.score
         manifest_url, manifest_md5 = put_json(job, "manifest.json", request.manifest, s3=s3)
         metrics_url, _ = put_json(job, "metrics.json", job.metrics, s3=s3)
-        # other commands read the values below again, so they are not shortened: SageMaker refuses an invalid value
         properties = {
             **{name: to_property(text) for name, text in request.properties.items()},
+            # not shortened, because other commands read these values: SageMaker refuses a value that is too long
             "manifest": manifest_url,
             "manifest_md5": manifest_md5,
             "training_job": job.name,
@@ -232,8 +234,8 @@ class ModelRegistry:
 
     def _put_into_use(self, arn: str, description: str) -> None:
         version = read_version(arn, sagemaker=self._sagemaker)
-        # written before the ARN, so that Terraform never finds the new ARN without its baseline; until then, Terraform
-        # ignores the baseline, because its ARN differs from the version in use
+        # the baseline is written before the ARN, so that Terraform never finds the new ARN without its baseline. Until
+        # the ARN is written, Terraform ignores the baseline, because it names another version than the one in use
         if BASELINE in version.properties:
             value = json.dumps({"model_package_arn": arn, "model_data_url": version.model_data_url})
             self._ssm.put_parameter(Name=self._baseline_parameter, Value=value, Type="String", Overwrite=True)

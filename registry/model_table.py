@@ -12,7 +12,7 @@ COLUMNS = "{:<6}{:<19}{:<27}{:<18}{}"
 
 
 def model_table(versions: Sequence[Version], in_use: str | None) -> Iterator[str]:
-    """Yield a row for each version, followed by its data source, the result of the quality gate and the approval.
+    """Yield a heading, then for each version a row, its data source, the result of the quality gate and the approval.
 
     Parameters
     ----------

@@ -13,11 +13,11 @@ from typing import Any
 from common.errors import OperatorError
 from common.probabilities import is_probability
 from common.s3 import sibling_url, split_url
+from common.terminal import WIDTH
 from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
 
 VALIDATION_FILE = "validation.csv"
 MAX_ERRORS_SHOWN = 10
-LINE = 80  # maximum length of a printed line in characters
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def summarize(predictions: Predictions, classes: Sequence[str], threshold: float
     failed = list(predictions.errors.items())
     if failed:
         yield f"{'failed':<40}{len(failed):>10}"
-    yield from (f"  {key}: {reason}"[:LINE] for key, reason in failed[:MAX_ERRORS_SHOWN])
+    yield from (f"  {key}: {reason}"[:WIDTH] for key, reason in failed[:MAX_ERRORS_SHOWN])
     if len(failed) > MAX_ERRORS_SHOWN:
         yield f"  and {len(failed) - MAX_ERRORS_SHOWN} more"
 
@@ -97,7 +97,7 @@ def check_complete(predictions: Predictions, file: Path) -> None:
         total = len(predictions.errors) + len(predictions.probabilities)
         raise OperatorError(
             f"{len(predictions.errors)} of {total} images have no prediction; the first is {key}: {reason}; "
-            f"the column error of {file} has all reasons"
+            f"the column `error` of {file} has all reasons"
         )
 
 
@@ -125,7 +125,7 @@ def read_validation_predictions(model_data_url: str, *, s3: Any) -> dict[str, Va
     Raises
     ------
     OperatorError
-        The output is too large or damaged.
+        The output is too large, damaged, or malformed.
     """
     url = sibling_url(model_data_url, "output.tar.gz")
     bucket, key = split_url(url)
@@ -137,7 +137,7 @@ def read_validation_predictions(model_data_url: str, *, s3: Any) -> dict[str, Va
         raise OperatorError(f"{url} is larger than {MAX_METRICS_BYTES} bytes")
     try:
         return parse_validation_predictions(read_member(stored["Body"].read(), VALIDATION_FILE))
-    except TrainingFailedError:
+    except TrainingFailedError:  # the archive contains no predictions
         return None
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise OperatorError(f"{url} cannot be unpacked: {error}") from error

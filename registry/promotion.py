@@ -94,8 +94,8 @@ def apply_gate(
 ) -> tuple[Score, GateResult]:
     """Score a job's model and apply the quality gate to it.
 
-    If a batch transform job scores the version in use, the gate takes minutes. If another version is put into use in
-    this time, the gate is applied again, to compare the model with this version.
+    If a batch transform job scores the version in use, the gate takes minutes. If another version is put into use
+    meanwhile, the gate is applied again, to compare the model with that version.
     """
     while True:
         arn = registry.arn_in_use()

@@ -2,7 +2,7 @@
 
 A model fails if its validation accuracy is below the minimum, or if it is significantly worse than the model in use
 on the same images. If the model cannot be compared with the model in use, only the minimum accuracy is checked, and the
-reason of the result says so.
+reason in the result says so.
 
 The validation images form two groups: the images of the source, and reviewed images of live traffic. Most reviewed
 images were selected because the model in use had a low confidence, so the accuracy on them does not represent all
@@ -88,7 +88,7 @@ class QualityGate:
             return replace(known, correct_by_image=read_validation_results(version.model_data_url, s3=self.s3))
         if version.properties.get("classes_md5") != manifest.classes_md5 or manifest.format != "images":
             return known
-        print(f"{version.name} (in use) was validated on other images: scoring it on these in a batch transform job")
+        print(f"{version.name} (in use) was validated on other images: classifying the new ones in a transform job")
         try:
             results = self.predict_validation(version, manifest)
         except TransformJobError as error:

@@ -1,8 +1,8 @@
 """Approve, reject or roll back registered models.
 
 approve   put a model into use: the version MODEL, or the newest version that is pending manual approval
-reject    exclude the version MODEL from use
-rollback  put the model back into use that was in use before the current one
+reject    exclude the version MODEL from use, with a REASON
+rollback  return to the model that was in use before the current one
 
 The model in use is the version that the next `make deploy` deploys. Until then, the endpoint may serve another version.
 """
@@ -31,7 +31,9 @@ def reject(environment: Environment) -> None:
     """Reject a model."""
     chosen, stack = environment.options, environment.stack
     if not chosen.model or not chosen.reason:
-        raise OperatorError("a rejection needs a model and a reason: make reject MODEL=version REASON='...'")
+        raise OperatorError(
+            f"a rejection needs a model and a reason: run `make reject ENV={environment.name} MODEL=3 REASON='...'`"
+        )
     version = approval.reject(
         environment.model_registry,
         chosen.model,
@@ -42,7 +44,7 @@ def reject(environment: Environment) -> None:
 
 
 def rollback(environment: Environment) -> None:
-    """Put the model back into use that was in use before the current one."""
+    """Put the model that was in use before the current one into use again."""
     registry = environment.model_registry
     replaced = registry.arn_in_use()
     version = approval.roll_back(registry)

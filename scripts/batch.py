@@ -52,7 +52,8 @@ def main(environment: Environment) -> None:
     if len(given) != 1:
         names = " and ".join(name.upper() for name in given) or "none"
         raise OperatorError(
-            f"set exactly one of PREFIX, MANIFEST, KEYS and RESUME, such as `make batch PREFIX=test` (got {names})"
+            f"set exactly one of PREFIX, MANIFEST, KEYS and RESUME, such as `make batch ENV={environment.name} "
+            f"PREFIX=test` (got {names})"
         )
     stack, states = environment.stack, environment.client("stepfunctions")
     config = BatchConfig(

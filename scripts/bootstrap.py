@@ -42,9 +42,8 @@ def main(environment: Environment) -> None:
         terraform.apply(plan)
         move_state(terraform, STATE, clients)
     outputs = terraform.outputs()
-    print(
-        f"bucket for Terraform's state: {outputs['state_bucket']} (`make state ENV={environment.name}` moves it there)"
-    )
+    move = f"`make state ENV={environment.name}` moves the state there"
+    print(f"bucket for Terraform's state: {outputs['state_bucket']} ({move})")
     print("set in the environments' files:")
     for name, arn in sorted(outputs["permissions_boundaries"].items()):
         print(f'  terraform/environments/{name}.tfvars: permissions_boundary = "{arn}"')

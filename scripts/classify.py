@@ -34,7 +34,9 @@ def main(environment: Environment) -> None:
         is below the threshold, or the execution failed for another reason.
     """
     if not environment.options.image:
-        raise OperatorError("IMAGE must name a JPEG or PNG file, such as `make classify IMAGE=photo.jpg`")
+        raise OperatorError(
+            f"IMAGE must name a JPEG or PNG file, such as `make classify ENV={environment.name} IMAGE=photo.jpg`"
+        )
     path = Path(environment.options.image)
     content = read_image_file(path)
     stack, states = environment.stack, environment.client("stepfunctions")
@@ -100,7 +102,7 @@ def check(execution: ExecutionDetails, command: str) -> None:
         raise OperatorError(f"the execution still runs: `{command}` shows it")
     cause = describe_cause(execution.cause or "no cause given", MAX_CAUSE)
     if execution.error == BELOW_THRESHOLD:
-        raise OperatorError(f"the image is not classified: {cause}")
+        raise OperatorError(f"the execution failed: {cause}")
     if execution.status != "SUCCEEDED":
         raise OperatorError(f"the execution failed with {execution.error or execution.status}: {cause}")
 

@@ -1,12 +1,13 @@
 """Show which statistics of live traffic differ from the model's baseline: confidence, classes, images or embeddings.
 
-The command reads the results that drift jobs wrote in the last seven days. SINCE and UNTIL select another time range
-(24h, 7d, 2026-03-01 or 2026-03-01T12:00 in UTC). RUN=1 first starts a drift job and waits until it has ended.
+The command reads the results that drift jobs wrote in the last seven days. SINCE and UNTIL select another time range:
+a duration such as 24h or 7d, or a time in UTC such as 2026-03-01 or 2026-03-01T12:00. RUN=1 first starts a drift job,
+and waits until the job has ended.
 """
 
 import argparse
 
-from common.files import RESULT_FILES, noted_in, write_json
+from common.files import RESULT_FILES, explain_missing_result, write_json
 from evaluation.data_drift import follow_job, read_drift, start_job, summary, write_figures
 from scripts.command.environment import Environment
 from scripts.command.parser import add_time_range
@@ -34,7 +35,7 @@ def main(environment: Environment) -> None:
     window = environment.window
     entries = environment.history.read("drift", window.start)
     path = environment.directory / RESULT_FILES["data-drift"]
-    with noted_in(path):
+    with explain_missing_result(path):
         drift = read_drift(
             [each for each in entries if each["written"] < window.end.isoformat()], environment=environment.name
         )

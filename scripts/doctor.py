@@ -1,7 +1,7 @@
 """Check credentials, tools, quotas, notifications and names before anything is created.
 
-Each line has a status, a finding and a fix. The status `no answer` means that your credentials do not allow a request,
-or that the local emulator does not support it. The command fails if a check has the status `FAILED`.
+Each line has a status, a finding and a fix. The status `no answer` means that a check could not be made, for example
+because your credentials do not allow a request. The command fails if a check has the status `FAILED`.
 """
 
 import shutil
@@ -11,6 +11,7 @@ from functools import partial
 
 from common import aws
 from common.errors import OperatorError
+from common.terminal import counted
 from deployment.doctor import Account, check_all
 from deployment.settings import read_settings
 from deployment.terraform import Terraform
@@ -30,8 +31,9 @@ def main(environment: Environment) -> None:
             print(wrapped(str(finding)), flush=True)
             failed += finding.status == "FAILED"
     if failed:
-        checks = "1 check" if failed == 1 else f"{failed} checks"
-        raise OperatorError(f"{checks} failed: see FAILED above, then run `make doctor ENV={environment.name}` again")
+        raise OperatorError(
+            f"{counted(failed, 'check')} failed: see FAILED above, then run `make doctor ENV={environment.name}` again"
+        )
 
 
 def wrapped(line: str) -> str:

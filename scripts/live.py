@@ -5,15 +5,15 @@ evaluate   print accuracy, confusion matrix, calibration, coverage and confident
 threshold  write the threshold into the environment's settings: VALUE, or the smallest threshold with PRECISION
 
 Labels are the answers of `make review`, and the files *.csv and *.jsonl below labels/ in the bucket. The command reads
-the captures of the model in use from the last seven days. SINCE and UNTIL select another time range, and MODEL selects
-another version.
+the captures of the deployed model from the last seven days. SINCE and UNTIL select another time range, and MODEL
+selects another version.
 """
 
 import argparse
 import textwrap
 
 from common.errors import OperatorError
-from common.files import RESULT_FILES, noted_in, write_json
+from common.files import RESULT_FILES, explain_missing_result, write_json
 from common.terminal import WIDTH
 from deployment.settings import write_number
 from evaluation.capture_location import read_captures
@@ -38,7 +38,7 @@ def evaluate(environment: Environment) -> None:
         no captures of the model.
     """
     path = environment.directory / RESULT_FILES["live"]
-    with noted_in(path):
+    with explain_missing_result(path):
         data = read_data(environment)
     live = evaluate_live(
         data,
@@ -69,11 +69,11 @@ def threshold(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        Neither or both of PRECISION and VALUE are given, or the labels do not show a threshold for PRECISION.
+        Neither or both of PRECISION and VALUE are given, there are too few labels, or no threshold reaches PRECISION.
     """
     precision, value = environment.options.precision, environment.options.value
     if (precision is None) == (value is None):
-        raise OperatorError("PRECISION or VALUE is required, such as PRECISION=0.98 or VALUE=0.9, and not both")
+        raise OperatorError("set PRECISION or VALUE, such as PRECISION=0.98 or VALUE=0.9, and not both")
     new = recommended(environment, precision) if value is None else value
     old = write_number(environment.name, "threshold", new)
     print(f"terraform/environments/{environment.name}.tfvars: threshold was {old:g}, is now {new:g}")

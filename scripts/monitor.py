@@ -1,13 +1,14 @@
 """Read the predictions that the endpoint captured, plot their confidence, and show low-confidence images.
 
-The command reads the captures of the model in use from the last seven days. SINCE and UNTIL select another time range
-(24h, 7d, 2026-03-01 or 2026-03-01T12:00 in UTC), and MODEL selects another version (3 or v3).
+The command reads the captures of the deployed model from the last seven days. SINCE and UNTIL select another time
+range: a duration such as 24h or 7d, or a time in UTC such as 2026-03-01 or 2026-03-01T12:00. MODEL selects another
+version (3 or v3).
 """
 
 import argparse
 from collections.abc import Mapping
 
-from common.files import RESULT_FILES, StepMissingError, noted_in, write_json
+from common.files import RESULT_FILES, StepMissingError, explain_missing_result, write_json
 from evaluation.capture_location import read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
@@ -39,11 +40,11 @@ def main(environment: Environment) -> None:
     if location is None:
         print(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to monitor")
         return
-    # checked before read_captures, which would wait for the captures of a model whose captures it cannot read
+    # checked first, because read_captures may wait for minutes, and cannot read captures with other classes
     check_model(environment, location)
     print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     path = environment.directory / RESULT_FILES["monitor"]
-    with noted_in(path):
+    with explain_missing_result(path):
         captures, other_records = read_captures(
             location,
             environment.window,

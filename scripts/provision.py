@@ -121,7 +121,7 @@ def check_instance_count(environment: str, content: Mapping[str, Any], stack: St
 
 
 def up(environment: Environment) -> None:
-    """Save a plan and apply it."""
+    """Restore replaced function code, then save a plan and apply it."""
     stack = deployed_stack(environment)
     if stack:
         # a command that was killed may have started an update of the endpoint that is still in progress
@@ -135,9 +135,9 @@ def up(environment: Environment) -> None:
 
 
 def prepare(content: Mapping[str, Any], stack: Stack | None) -> None:
-    """Prevent two reasons for which applying a plan would fail after it has changed resources.
+    """Check that the quota allows the planned deployment, and delete an endpoint whose creation failed.
 
-    The function checks that the quota allows the planned deployment, and deletes an endpoint whose creation failed.
+    Otherwise, the apply would fail after it has changed resources.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def check_endpoint(environment: Environment) -> None:
         return
     advice = (
         f"the model in use is still the planned one: run `make rollback deploy ENV={environment.name}` to return to "
-        "the previous one, then `make reject`"
+        f"the previous one, then `make reject ENV={environment.name} MODEL=... REASON='...'`"
     )
     endpoint.check_endpoint(
         stack.endpoint_name, stack.endpoint_config_name, advice=advice, sagemaker=environment.client("sagemaker")
@@ -190,20 +190,20 @@ def check_endpoint(environment: Environment) -> None:
 
 def deploy(environment: Environment) -> None:
     """Deploy the approved model."""
-    print("a new model receives a part of the traffic first, and all of it unless an alarm goes into ALARM")
+    print("a new model first receives a part of the traffic, and then all of it unless an alarm goes into ALARM")
     up(environment)
     stack = environment.stack
     if stack.endpoint_config_name is None:
         raise OperatorError(
-            f"{environment.name} has no approved model: run `make train ENV={environment.name}`, "
-            "`make approve` if it requires manual approval, then `make deploy`"
+            f"{environment.name} has no approved model: run `make train ENV={environment.name}`, `make approve "
+            f"ENV={environment.name}` if it requires manual approval, then `make deploy ENV={environment.name}`"
         )
     print(f"endpoint {stack.endpoint_name} serves {stack.endpoint_config_name}")
     print(environment.endpoint_lifetime.describe())
 
 
 def drift(environment: Environment) -> None:
-    """Check that the live stack does not differ from the configuration; if it does, write the plan to `drift.txt`."""
+    """Check that the live stack does not differ from the configuration; write a difference to `drift.txt`."""
     report = environment.directory / provisioning.DRIFT_FILE
     report.unlink(missing_ok=True)
     if not environment.terraform.outputs():
@@ -218,7 +218,7 @@ def drift(environment: Environment) -> None:
 def check_function_code(environment: str, stack: Stack | None, report: Path) -> None:
     """Check that no function's code was replaced outside Terraform.
 
-    This is checked before planning, because a plan would fail with an error instead of showing the difference.
+    The check runs before the plan, because a plan fails if the code was replaced (`terraform/modules/functions`).
 
     Raises
     ------

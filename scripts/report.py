@@ -27,8 +27,8 @@ from scripts.command.runner import run_command
 
 FILE = "report.html"
 WINDOW_FIELDS = ("outcomes", "cost", "history")  # fields of `Results` that need the time range
-# Kinds of history entries. Those of the first tuple have few entries for each model version, so by default the report
-# shows them for all versions and not only for the time range
+# Kinds of history entries. The kinds in PER_VERSION have few entries for each model version, so without SINCE the
+# report shows their entries from all times
 PER_VERSION: tuple[Kind, ...] = ("training", "run", "live")
 PER_TIME_RANGE: tuple[Kind, ...] = ("monitoring", "drift")
 
@@ -57,7 +57,7 @@ def main(environment: Environment) -> None:
 def read_services(environment: Environment, reader: Reader) -> TimeRangeError | None:
     """Read the fields of the report that come from AWS services.
 
-    Returns the error if the time range is invalid. In that case, the fields that need the time range are not read.
+    If the time range is invalid, return the error, and do not read the fields that need the time range.
     """
     try:
         _ = environment.stack
@@ -81,7 +81,7 @@ def read_services(environment: Environment, reader: Reader) -> TimeRangeError | 
 def served_model(environment: Environment) -> str | None:
     """Return the ARN of the model version that the endpoint serves, or of the one that the next deployment will serve.
 
-    Returns None if there is neither an endpoint nor an approved version.
+    Return None if there is neither an endpoint nor an approved version.
     """
     endpoint = environment.stack.endpoint_name
     served = deployed_model_package(endpoint, sagemaker=environment.client("sagemaker"))
@@ -89,13 +89,13 @@ def served_model(environment: Environment) -> str | None:
 
 
 def model_in_use(environment: Environment) -> str | None:
-    """Return the version of the model in use, such as `v2`, or None if no model is in use."""
+    """Return the version of the served model, such as `v2`, or None if `served_model` returns None."""
     arn = served_model(environment)
     return f"v{version_number(arn)}" if arn else None
 
 
 def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:
-    """Yield the rows of the lineage of the model in use; yield nothing if no model is in use."""
+    """Yield the rows of the lineage of the served model; yield nothing if `served_model` returns None."""
     registry = environment.model_registry
     if (in_use := served_model(environment)) is None:
         return
@@ -121,10 +121,7 @@ def outcomes(environment: Environment, window: Window) -> Outcomes:
 
 
 def history(environment: Environment, window: Window) -> list[Entry]:
-    """Return the history entries of the time range.
-
-    Without SINCE, the entries of the kinds in PER_VERSION are not limited to the time range's start.
-    """
+    """Return the history entries of the time range; without SINCE, also earlier entries of the kinds in PER_VERSION."""
     since = window.start if environment.options.since else None
     starts: dict[Kind, datetime | None] = {
         **dict.fromkeys(PER_VERSION, since),

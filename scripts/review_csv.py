@@ -12,7 +12,7 @@ from scripts.command.runner import run_command
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options `--labels` and `--reviewer`."""
-    parser.add_argument("--labels", default="", metavar="FILE", help="the CSV file with your labels, which are stored")
+    parser.add_argument("--labels", default="", metavar="FILE", help="CSV file whose labels the command stores")
     parser.add_argument("--reviewer", default="", help="your name in the answers (default: the name in your AWS ARN)")
 
 

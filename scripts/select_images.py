@@ -18,7 +18,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--audit",
         type=proportion(AUDIT_RATE),
         default=AUDIT_RATE,
-        help=f"share of all images in the audit sample, which is raised to sample 100 images (default: {AUDIT_RATE})",
+        help=f"share of images in the audit sample, raised if it selects fewer than 100 (default: {AUDIT_RATE})",
     )
 
 

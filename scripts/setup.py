@@ -1,4 +1,4 @@
-"""Find a Terraform that is new enough, or download one into `.tools/`."""
+"""Find a Terraform program that is new enough, or download one into `.tools/`."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from scripts.command.runner import run
 
 
 def main(_: argparse.Namespace) -> None:
-    """Print the path of Terraform."""
+    """Print the path of the Terraform program."""
     print(f"Terraform: {ensure_terraform()}")
 
 

@@ -68,8 +68,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        The environment is protected, no images are staged, no endpoint is deployed, or an image has no result or more
-        than one. In the last case, the results are written first.
+        The environment is protected, no images are staged, or no endpoint is deployed. An image has no result or more
+        than one: in this case, the results are written first.
     KeyboardInterrupt
         The command was interrupted. The results up to the interruption are written.
     """
@@ -101,9 +101,7 @@ def main(environment: Environment) -> None:
     if traffic.interruption:
         raise traffic.interruption
     if problems:
-        raise TrafficError(
-            f"{counted(len(problems), 'problem')} (traffic.json lists all of them), first: {problems[0]}"
-        )
+        raise TrafficError(f"{counted(len(problems), 'problem')} (see traffic.json); the first is: {problems[0]}")
 
 
 def check_environment(environment: Environment) -> None:

@@ -39,7 +39,7 @@ def main(environment: Environment) -> None:
 def train(request: TrainingRequest, environment: Environment) -> TrainingJob:
     """Run a training job, and return it once it has completed.
 
-    If the latest training job for the same model is running or completed, the function uses that job.
+    If training jobs for the same model are running or completed, the function uses the latest of these.
     """
     sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
     upload_packages(request, BUILD / "packages", s3=s3)

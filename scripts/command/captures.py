@@ -11,7 +11,12 @@ def find_location(environment: Environment, model: str = "") -> CaptureLocation 
 
     Parameters
     ----------
-    model : version of the model, such as `3` or `v3`; empty for the model in use
+    model : version of the model, such as `3` or `v3`; empty for the deployed model
+
+    Raises
+    ------
+    OperatorError
+        No model is deployed.
     """
     stack = environment.stack
     location = find_captures(

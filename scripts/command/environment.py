@@ -94,7 +94,7 @@ class Environment:
         Raises
         ------
         TimeRangeError
-            An option is invalid, or the range is in the future.
+            An option is invalid, or the range is empty or starts in the future.
         """
         return parse_window(self.options.since, self.options.until)
 
@@ -108,7 +108,7 @@ class Environment:
     ) -> None:
         """Add a result to the history, or print a warning if that fails.
 
-        This is not an error, because the command has already written the result to a file.
+        The command does not fail in this case, because it has already written the result to a file.
         """
         try:
             self.history.append(kind, figures, model=model, window=window)
@@ -135,6 +135,7 @@ class Environment:
     def endpoint_lifetime(self) -> EndpointLifetime:
         """The lifetime of the environment's endpoint."""
         return EndpointLifetime(
+            self.name,
             self.stack.endpoint_name,
             self.stack.endpoint_schedule,
             self.stack.endpoint_lifetime_parameter,

@@ -68,4 +68,4 @@ def add_time_range(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the option `--model`, the version of the model whose captures are read."""
-    parser.add_argument("--model", default="", help="version of the model, such as 3 (default: the model in use)")
+    parser.add_argument("--model", default="", help="version of the model, such as 3 (default: the deployed model)")

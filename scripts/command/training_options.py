@@ -1,4 +1,4 @@
-"""Options that describe a training job, and the request that they make."""
+"""Options that describe a training job, and the training request that is made from them."""
 
 import argparse
 
@@ -28,7 +28,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def make_training_request(environment: Environment) -> TrainingRequest:
-    """Return the training job that the options describe, after checking that the staged data fit.
+    """Check the staged data, and return the request for the training job that the options describe.
 
     Raises
     ------

@@ -215,7 +215,7 @@ def test_make_drift_ignores_the_deletion_of_the_endpoint_by_its_schedule(
 
     # THEN `make drift` succeeds, and names the command that deploys the endpoint again
     result = check_no_drift(local)
-    assert "run `make deploy`" in result.stdout
+    assert "run `make deploy ENV=local`" in result.stdout
 
     # WHEN a Lambda function was changed outside Terraform in addition
     local.account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)

@@ -24,14 +24,27 @@ def test_is_not_found_is_true_only_for_a_missing_resource(code: str, message: st
     assert is_not_found(error) is expected
 
 
-def test_default_region_is_that_of_the_environment_variable_or_us_east_1(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param({"AWS_REGION": "eu-west-1"}, "eu-west-1", id="AWS_REGION"),
+        pytest.param({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2", id="AWS_DEFAULT_REGION"),
+        pytest.param({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1", id="both"),
+        pytest.param({}, "us-east-1", id="neither"),
+    ],
+)
+def test_default_region_is_that_of_an_environment_variable_or_us_east_1(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str
+) -> None:
+    # GIVEN
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    assert default_region() == "eu-west-1"
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
 
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
-    monkeypatch.delenv("AWS_REGION", raising=False)
-    assert default_region() == "us-east-1"
+    # WHEN / THEN
+    assert default_region() == expected
 
 
 def test_endpoint_url_without_a_server_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.files import RESULT_FILES, NoResultError, StepMissingError, noted_in, read_result, write_json
+from common.files import RESULT_FILES, NoResultError, StepMissingError, explain_missing_result, read_result, write_json
 
 
 def test_written_result_can_be_read(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_reason_for_a_missing_result_replaces_the_earlier_result(tmp_path: Path)
     write_json(path, {"records": 5})
 
     # WHEN a command ends without a result
-    with pytest.raises(NoResultError), noted_in(path):
+    with pytest.raises(NoResultError), explain_missing_result(path):
         raise NoResultError("no captured records")
 
     # THEN
@@ -45,7 +45,7 @@ def test_other_errors_keep_the_earlier_result(tmp_path: Path) -> None:
     write_json(path, {"records": 5})
 
     # WHEN a command fails because an earlier step is missing
-    with pytest.raises(StepMissingError), noted_in(path):
+    with pytest.raises(StepMissingError), explain_missing_result(path):
         raise StepMissingError("no model")
 
     # THEN

@@ -64,7 +64,7 @@ def numbers_by_line(plan: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def test_resources_that_are_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
-    # GIVEN an endpoint with 2 instances, whose planned configuration keeps the 4 to which the endpoint has scaled
+    # GIVEN 2 instances in the settings, and a planned configuration with the 4 to which the endpoint has scaled
     variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 4}
     endpoint = [
         make_resource("aws_sagemaker_endpoint"),
@@ -188,6 +188,7 @@ def test_resources_without_a_price_are_listed_unless_they_are_free() -> None:
 
     # THEN
     assert "no price in the table: aws_sns_topic (1)" in lines
+    assert not any(line.startswith("no price") for line in numbers_by_line(make_plan(make_resource("aws_iam_role"))))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class FakeAWS:
 
     Parameters
     ----------
-    known : response or error of each operation that differs; None for a not-found error
+    known : for an operation, its response or its error instead of the default; None for a not-found error
     """
 
     def __init__(self, **known: Any) -> None:
@@ -186,13 +186,18 @@ def test_failed_check_says_what_is_wrong_and_how_to_fix_it(
         (
             {"settings": {"region": "eu-west-1"}},
             "region",
-            "the settings name eu-west-1, but the default region (of AWS_REGION or the profile) is us-east-1",
+            "the settings have eu-west-1, but the default region (from AWS_REGION or the profile) is us-east-1",
         ),
         ({"list_subscriptions_by_topic": None}, "notifications", "nobody receives alarms"),
         (
+            {"list_subscriptions_by_topic": {"Subscriptions": [{"SubscriptionArn": "Deleted", "Endpoint": "a@b.c"}]}},
+            "notifications",
+            "nobody receives alarms",
+        ),
+        (
             {"list_subscriptions_by_topic": None, "settings": {"failure_email": "a@b.c"}},
             "notifications",
-            "`make up` will subscribe a@b.c",
+            "`make up ENV=dev` will subscribe a@b.c",
         ),
         (
             {"list_cost_allocation_tags": {"CostAllocationTags": []}},
@@ -200,7 +205,7 @@ def test_failed_check_says_what_is_wrong_and_how_to_fix_it(
             "AWS Billing does not list Stack yet",
         ),
     ],
-    ids=["region", "no subscription", "subscription after up", "cost tag"],
+    ids=["region", "no subscription", "deleted subscription", "subscription after up", "cost tag"],
 )
 def test_condition_that_does_not_prevent_a_deployment_is_a_warning(
     check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str

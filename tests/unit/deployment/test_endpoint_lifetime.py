@@ -57,22 +57,25 @@ class FakeSsm:
 
 
 def in_hours(hours: int) -> datetime:
-    """Return the time in some hours from now, without fractions of a second."""
+    """Return the time `hours` hours from now, without fractions of a second."""
     return datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
 
 
 def make_lifetime(end: datetime | None) -> EndpointLifetime:
     """Return a lifetime with this end, or without a schedule if `end` is None."""
-    return EndpointLifetime(
-        "some-endpoint", "some-schedule", "some-parameter", scheduler=FakeScheduler(end), ssm=FakeSsm()
-    )
+    return lifetime_of(FakeScheduler(end), FakeSsm())
+
+
+def lifetime_of(scheduler: FakeScheduler, ssm: FakeSsm) -> EndpointLifetime:
+    """Return a lifetime that is read with these clients."""
+    return EndpointLifetime("dev", "some-endpoint", "some-schedule", "some-parameter", scheduler=scheduler, ssm=ssm)
 
 
 def test_extension_changes_the_end_and_keeps_the_start_and_the_schedules_other_parameters() -> None:
     # GIVEN
     end = in_hours(2)
     scheduler, ssm = FakeScheduler(end), FakeSsm()
-    lifetime = EndpointLifetime("some-endpoint", "some-schedule", "some-parameter", scheduler=scheduler, ssm=ssm)
+    lifetime = lifetime_of(scheduler, ssm)
 
     # WHEN
     lifetime.extend(4)
@@ -91,7 +94,7 @@ def test_parameter_is_changed_before_the_schedule() -> None:
     end = in_hours(2)
     scheduler, ssm = FakeScheduler(end), FakeSsm()
     scheduler.update_schedule = None  # type: ignore[assignment, method-assign]
-    lifetime = EndpointLifetime("some-endpoint", "some-schedule", "some-parameter", scheduler=scheduler, ssm=ssm)
+    lifetime = lifetime_of(scheduler, ssm)
 
     # WHEN
     with pytest.raises(TypeError):
@@ -104,7 +107,7 @@ def test_parameter_is_changed_before_the_schedule() -> None:
 @pytest.mark.parametrize(
     ("end", "message"),
     [
-        pytest.param(-1, "run `make deploy`", id="ended"),
+        pytest.param(-1, "run `make deploy ENV=dev`", id="ended"),
         pytest.param(None, "endpoint_hours is null", id="no schedule"),
     ],
 )
@@ -114,7 +117,7 @@ def test_lifetime_that_has_ended_or_has_no_end_cannot_be_extended(end: int | Non
 
 
 def test_end_of_an_unlimited_lifetime_is_none_without_a_request() -> None:
-    assert EndpointLifetime("some-endpoint", None, None, scheduler=None, ssm=None).end() is None
+    assert EndpointLifetime("dev", "some-endpoint", None, None, scheduler=None, ssm=None).end() is None
 
 
 def test_lifetime_has_ended_if_the_scheduled_time_has_passed() -> None:
@@ -124,6 +127,6 @@ def test_lifetime_has_ended_if_the_scheduled_time_has_passed() -> None:
 
 
 def test_description_names_the_command_that_ends_extends_or_recreates_the_endpoint() -> None:
-    assert "runs until `make down`" in make_lifetime(None).describe()
-    assert "make extend" in make_lifetime(in_hours(1)).describe()
-    assert "make deploy" in make_lifetime(in_hours(-1)).describe()
+    assert "runs until `make down ENV=dev`" in make_lifetime(None).describe()
+    assert "`make extend HOURS=4 ENV=dev`" in make_lifetime(in_hours(1)).describe()
+    assert "`make deploy ENV=dev`" in make_lifetime(in_hours(-1)).describe()

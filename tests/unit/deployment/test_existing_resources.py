@@ -64,6 +64,7 @@ class FakeAws:
         return {"DashboardBody": "{}"}
 
     def head_bucket(self, **request: str) -> dict[str, Any]:
+        """Fail with the error code at the end of the bucket's name."""
         code = request["Bucket"].split("-")[-1]
         raise ClientError({"Error": {"Code": code, "Message": ""}}, "HeadBucket")
 
@@ -81,6 +82,8 @@ class FakeAws:
 
 class FakeTerraform:
     """Terraform, which plans to import the resources in `imports` and to create all others.
+
+    The attribute `vpc-1`, the ID of the VPC `aws_vpc.this`, is known only if the plan imports this VPC.
 
     Parameters
     ----------
@@ -145,7 +148,7 @@ def test_existing_resource_with_the_environments_tags_is_imported(make_terraform
     assert terraform.imports == {"aws_iam_role.this": "some-role"}
 
 
-def test_message_says_if_the_plan_replaces_an_imported_resource(
+def test_message_says_that_the_plan_replaces_an_imported_resource(
     make_terraform: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -226,7 +229,7 @@ def test_resource_that_cannot_have_tags_is_imported_only_if_its_attributes_are_a
 
 
 def test_subnet_is_imported_after_its_vpc(make_terraform: Any) -> None:
-    # GIVEN a subnet that can be found only once the VPC is imported, because then its VPC ID is known
+    # GIVEN a subnet that cannot be found before its VPC is imported, because the ID of the VPC is not known earlier
     planned = {
         "aws_vpc.this": {"tags_all": {**OWN, "Name": "some"}},
         "aws_subnet.this": {"vpc_id": "vpc-1", "cidr_block": "10.0.0.0/25", "tags_all": OWN},
@@ -295,7 +298,8 @@ def test_every_resource_type_in_terraform_has_a_lookup_or_can_be_created_again()
     types = set(re.findall(r'^resource "(aws_\w+)"', code, re.MULTILINE))
 
     # THEN
-    assert types - LOOKUPS.keys() - CREATED_AGAIN == set(), "add a row to deployment/resource_lookups.py"
+    unknown = types - LOOKUPS.keys() - CREATED_AGAIN
+    assert unknown == set(), "add these types to LOOKUPS or CREATED_AGAIN in deployment/resource_lookups.py"
     assert CREATED_AGAIN.isdisjoint(LOOKUPS)
 
 

@@ -13,7 +13,9 @@ COMPLETE = json.dumps({"version": 4, "serial": 2})
 
 
 @pytest.mark.parametrize("content", ["", COMPLETE[:8]], ids=["empty", "cut off"])
-def test_incomplete_state_is_replaced_by_its_backup(tmp_path: Path, content: str) -> None:
+def test_incomplete_state_is_replaced_by_its_backup(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     # GIVEN
     state = LocalState(tmp_path / "terraform.tfstate")
     state.path.write_text(content)
@@ -24,9 +26,10 @@ def test_incomplete_state_is_replaced_by_its_backup(tmp_path: Path, content: str
 
     # THEN
     assert state.read() == {"version": 4, "serial": 2}
+    assert capsys.readouterr().out.endswith("Terraform was killed: restoring it from terraform.tfstate.backup\n")
 
 
-def test_incomplete_state_without_a_backup_is_deleted(tmp_path: Path) -> None:
+def test_incomplete_state_without_a_backup_is_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN a first apply that was killed
     state = LocalState(tmp_path / "terraform.tfstate")
     state.path.write_text("")
@@ -37,6 +40,7 @@ def test_incomplete_state_without_a_backup_is_deleted(tmp_path: Path) -> None:
     # THEN
     assert state.is_complete()
     assert not state.path.exists()
+    assert capsys.readouterr().out.endswith("Terraform was killed, and has no complete backup: deleting it\n")
 
 
 def test_complete_state_is_kept(tmp_path: Path) -> None:

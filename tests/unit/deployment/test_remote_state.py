@@ -35,7 +35,7 @@ class FakeAws:
 
 
 def test_backend_configuration_names_the_accounts_state_bucket() -> None:
-    assert find_backend("dev", FakeAws(owner=ACCOUNT)) == {
+    assert find_backend("dev", FakeAws(owner=ACCOUNT), "dev") == {
         "bucket": f"scones-state-{ACCOUNT}",
         "key": "dev.tfstate",
         "region": "eu-west-1",
@@ -44,5 +44,5 @@ def test_backend_configuration_names_the_accounts_state_bucket() -> None:
 
 
 def test_bucket_that_another_account_owns_is_refused() -> None:
-    with pytest.raises(StateBucketMissingError, match="make bootstrap"):
-        find_backend("dev", FakeAws(owner="999999999999"))
+    with pytest.raises(StateBucketMissingError, match="make bootstrap REPOSITORY=owner/name ENV=dev"):
+        find_backend("dev", FakeAws(owner="999999999999"), "dev")

@@ -77,6 +77,18 @@ def test_plan_counts_the_changed_resources(tmp_path: Path, program: FakeProgram)
     assert plan.summary == "Plan: 3 to add, 2 to change, 1 to destroy"
 
 
+def test_summary_of_a_plan_that_changes_only_outputs_says_so(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN the output of a plan without a line that begins with "Plan:"
+    program.respond("plan", "Changes to Outputs:\n  + some = 1", code=2)
+
+    # WHEN
+    plan = make_terraform(tmp_path).plan()
+
+    # THEN
+    assert not plan.empty
+    assert plan.summary == "Plan: only outputs change"
+
+
 def test_plan_passes_variables_to_terraform(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN a program that finds changes only if a variables file contains the value 3
     files = "$(printf '%s\\n' \"$@\" | sed -n 's/^-var-file=//p')"

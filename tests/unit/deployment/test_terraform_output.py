@@ -71,6 +71,6 @@ def test_error_about_the_state_lock_says_who_holds_the_lock_and_since_when() -> 
 
     # WHEN / THEN
     assert first_error(output) == (
-        "runner@host has held the state lock since 2026-11-28 14:03:12 UTC (apply): wait until that has ended. If it "
-        "was killed, run `terraform force-unlock 6c0c5f0a-6b0b-93c3-2b0c-0c9c7f0b1b7e` as docs/operations.md says"
+        "runner@host has held the state lock since 2026-11-28 14:03:12 UTC (apply): wait until the apply has ended. If "
+        "it was killed, run `terraform force-unlock 6c0c5f0a-6b0b-93c3-2b0c-0c9c7f0b1b7e` as docs/operations.md says"
     )

@@ -106,7 +106,7 @@ def test_release_that_does_not_match_its_checksum_is_refused(tmp_path: Path, mon
     monkeypatch.setattr(tools, "download", lambda url: checksums if url.endswith("SHA256SUMS") else archive)
 
     # WHEN / THEN
-    with pytest.raises(OperatorError, match="does not match its SHA256SUMS"):
+    with pytest.raises(OperatorError, match="does not match its checksum in SHA256SUMS: run `make setup` again"):
         tools.download_terraform(tmp_path / "terraform")
     assert list(tmp_path.iterdir()) == []
 

@@ -99,7 +99,7 @@ class FakeJobs:
 
     Parameters
     ----------
-    statuses : statuses of the job; each time that a response lists the job, it changes to the next status
+    statuses : statuses of the job; after each response that lists the job, the job has the next status
     """
 
     def __init__(self, *statuses: str) -> None:

@@ -133,7 +133,7 @@ def test_cost_of_executions_is_proportional_to_the_number_of_images() -> None:
     # WHEN
     found = cost(FakeSageMaker(), images=1000)
 
-    # THEN the cost is a thousandth of the cost of a million images, which is more than that of their state transitions
+    # THEN a thousand images cost a thousandth of a million images, whose cost includes 8 state transitions per image
     assert found.total == pytest.approx(execution_cost(1_000_000, read_prices()) / 1000)
     assert execution_cost(1_000_000, read_prices()) > 8 * read_prices().per_million("state_transition")
 

@@ -22,12 +22,12 @@ def test_error_for_an_unknown_version_lists_the_registered_versions() -> None:
 
 def test_newest_pending_version_is_selected_for_approval() -> None:
     versions = make_versions("PendingManualApproval", "PendingManualApproval", "Rejected")
-    assert newest_pending(versions).number == 2
+    assert newest_pending(versions, "dev").number == 2
 
 
 def test_error_without_a_pending_version_names_make_train() -> None:
-    with pytest.raises(OperatorError, match="make train"):
-        newest_pending(make_versions("Approved", "Rejected"))
+    with pytest.raises(OperatorError, match="make train ENV=dev"):
+        newest_pending(make_versions("Approved", "Rejected"), "dev")
 
 
 class FakeHistory:

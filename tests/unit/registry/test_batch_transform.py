@@ -195,7 +195,7 @@ def test_each_image_has_the_failure_reason_of_a_job_without_predictions() -> Non
     assert all(reason.startswith("no memory (log group ") for reason in predictions.errors.values())
 
 
-def test_reasons_of_a_failed_job_are_waited_for_until_the_maximum_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reasons_of_a_failed_job_are_read_until_the_maximum_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a log that has the reason of the second image after two polls, and never has a reason of the third image
     monkeypatch.setattr("registry.batch_transform.POLL_SECONDS", (1.0, 1.0))
     monkeypatch.setattr("registry.batch_transform.MAX_LOG_DELAY", 3.5)
@@ -219,7 +219,7 @@ def test_reasons_of_a_failed_job_are_waited_for_until_the_maximum_delay(monkeypa
     assert set(reasons("in/b.png", "in/c.png", is_failed=True)) == {"in/b.png"}
     assert now == 4
 
-    # AND a job that did not fail is not waited for
+    # AND the function does not wait if the job did not fail
     assert reasons("in/c.png", is_failed=False) == {}
     assert now == 0
 

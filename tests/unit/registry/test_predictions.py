@@ -125,7 +125,7 @@ def test_csv_has_one_line_for_each_image_with_a_prediction_or_an_error() -> None
 
 
 def test_csv_has_the_reason_of_every_failed_image() -> None:
-    # GIVEN only failed images, whose number is higher than the number that the summary lists
+    # GIVEN only failed images, of which there are more than the summary lists
     errors = {f"in/{number:02}.png": f"reason {number}" for number in range(19)}
 
     # WHEN
@@ -148,7 +148,10 @@ def test_summary_counts_classes_and_lists_failed_images() -> None:
 
 def test_image_without_a_prediction_is_an_error() -> None:
     path = Path("transform.csv")
-    line = r"1 of 4 images have no prediction; the first is in/e\.txt: not an image; the column error of transform\.csv"
+    line = (
+        r"1 of 4 images have no prediction; the first is in/e\.txt: not an image; "
+        r"the column `error` of transform\.csv has all reasons"
+    )
     with pytest.raises(OperatorError, match=line):
         check_complete(PREDICTIONS, path)
     check_complete(Predictions(PREDICTIONS.probabilities, {}), path)

@@ -91,7 +91,7 @@ def test_result_contains_class_confidence_model_and_execution(photo: Path, capsy
     [
         pytest.param(
             FakeAws(0.6, error=BELOW, cause="bicycle has confidence 0.6"),
-            "not classified: bicycle has confidence 0.6",
+            "the execution failed: bicycle has confidence 0.6",
             "0.6000, which is below the threshold 0.93",
             id="below the threshold",
         ),

@@ -72,7 +72,7 @@ def test_page_is_written_and_an_error_raised_for_a_time_range_in_the_future(
 @pytest.mark.parametrize(
     ("served", "approved", "in_use"),
     [
-        pytest.param(1, 2, "v1", id="trained but not deployed"),
+        pytest.param(1, 2, "v1", id="approved but not deployed"),
         pytest.param(2, 2, "v2", id="deployed"),
         pytest.param(None, 2, "v2", id="no endpoint"),
         pytest.param(None, None, None, id="no model"),

@@ -155,7 +155,7 @@ def test_a_given_threshold_is_written_even_without_captured_data(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({}, "PRECISION or VALUE is required, such as PRECISION=0.98 or VALUE=0.9", id="no option"),
+        pytest.param({}, "set PRECISION or VALUE, such as PRECISION=0.98 or VALUE=0.9, and not both", id="no option"),
         pytest.param({"precision": 0.9, "value": 0.9}, "and not both", id="both options"),
         pytest.param(
             {"precision": 0.98}, "100 labelled images .* are too few .* 0.98, which needs 150", id="too few labels"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from common.errors import OperatorError
-from common.files import RESULT_FILES, NoResultError, StepMissingError, noted_in, write_json
+from common.files import RESULT_FILES, NoResultError, StepMissingError, explain_missing_result, write_json
 from evaluation import figures
 from evaluation.evaluate import evaluate
 from evaluation.execution_metrics import Outcomes
@@ -219,7 +219,7 @@ def test_the_page_is_written_even_if_the_list_of_classes_is_invalid(tmp_path: Pa
 def test_a_section_says_why_its_command_produced_no_result(tmp_path: Path, target: str) -> None:
     # GIVEN
     directory = write_results(tmp_path)
-    with pytest.raises(NoResultError), noted_in(directory / RESULT_FILES[target]):
+    with pytest.raises(NoResultError), explain_missing_result(directory / RESULT_FILES[target]):
         raise NoResultError("no captured records, only 2 malformed lines")
 
     # WHEN
