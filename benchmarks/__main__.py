@@ -66,11 +66,11 @@ def _arguments() -> argparse.Namespace:
         type=int,
         choices=(0, 1),
         action="append",
-        help="1: only the pretrained recipe; 0: only the one from scratch (both)",
+        help="1: only the pretrained recipe; 0: only the recipe from scratch (default: both)",
     )
     parser.add_argument("--epochs", type=int, help="epochs of each model (the recipe's default)")
     parser.add_argument(
-        "--folds", type=int, metavar="K", help="only cross-validate on the training images, with K folds"
+        "--folds", type=int, metavar="K", help="only cross-validate, with K folds of the training and validation splits"
     )
     parser.add_argument("--classes", default="bicycle,motorcycle", help="class names, separated by commas")
     return parser.parse_args()

@@ -46,7 +46,7 @@ SEED = 1_000_003  # differs from the synthetic sample's seed, so that no drawn i
 CHUNK = 200  # images that a worker process draws and classifies in one task
 EQUAL = (0.5, 0.5)  # shares of the classes in a window, as in the baseline
 MIXES = (0.85, 0.15)  # shares of the classes in a window with another class mix
-EPOCHS = 30  # of the training; enough for the synthetic sample
+EPOCHS = 30  # default number of training epochs, which is enough for the synthetic sample
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def require_images(available: int, size: int) -> None:
     largest = int(available / max(MIXES))
     if largest < MIN_IMAGES:
         raise SystemExit(
-            f"error: a window has at least {MIN_IMAGES} images, {round(max(MIXES) * MIN_IMAGES)} of them of one class, "
-            f"but there are only {available} of the smaller class"
+            f"error: a window needs at least {MIN_IMAGES} images, {round(max(MIXES) * MIN_IMAGES)} of them of one "
+            f"class, but the smaller class has only {available} images"
         )
     if not MIN_IMAGES <= size <= largest:
         raise SystemExit(f"error: --size must be between {MIN_IMAGES} and {largest} (got {size})")
@@ -163,7 +163,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=1000, help="number of unchanged windows (1000)")
     parser.add_argument("--shifted", type=int, default=200, help="number of windows with each shift (200)")
     parser.add_argument("--size", type=int, default=200, help="images in a window (200)")
-    parser.add_argument("--images", type=int, help="images to draw (enough for windows without a common image)")
+    parser.add_argument(
+        "--images", type=int, help="images to draw (enough that no two unchanged windows have an image in common)"
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"epochs of the training ({EPOCHS})")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count(), help="number of worker processes (one for each processor)"

@@ -1,8 +1,8 @@
 """Compare the throughput of single executions with that of batch executions on the local emulator.
 
-Run `make up stage train deploy` first. The duration lasts from the start of the first execution to the end of the last
-one, as Step Functions reports them. CPU time and memory are those of the emulator, its child processes and this command
-on one machine. They do not predict the resources that AWS needs.
+Run `make up stage train deploy` first. The duration is the time from the start of the first execution to the end of the
+last one, as Step Functions reports them. CPU time and memory are those of the emulator, its child processes and this
+command on one machine. They do not predict the resources that AWS needs.
 
 python -m benchmarks.throughput [--single N] [--batch N [N ...]]
 """

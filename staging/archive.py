@@ -205,7 +205,7 @@ def _sequence(values: Any, *, kinds: str) -> list[Any] | None:
 
 def _entry(member: str, content: dict[str, Any], key: str) -> Any:
     if key not in content:
-        raise ArchiveError(f"{member} has no {key}: it is not in CIFAR-100's format")
+        raise ArchiveError(f"{member} has no {key}: the archive is not in CIFAR-100's format")
     return content[key]
 
 

@@ -38,7 +38,7 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
     Raises
     ------
     StagingError
-        S3 refused to delete an outdated object.
+        S3 refused to delete an outdated object, or a manifest in the bucket is damaged.
     """
     manifest = _describe(dataset, source)
     target = manifest.objects

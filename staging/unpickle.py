@@ -26,7 +26,7 @@ class PickleError(Exception):
 
 
 class UnsafePickleError(PickleError):
-    """The pickle names a global or a type that an array of numbers or text does not need."""
+    """The pickle contains something that a dictionary with arrays of numbers or text does not need."""
 
 
 class _Type:
@@ -106,7 +106,8 @@ def read_pickle(content: bytes) -> dict[str, Any]:
     Raises
     ------
     UnsafePickleError
-        The pickle names a global that rebuilds neither an array nor a dictionary.
+        The pickle contains something that a dictionary with arrays of numbers or text does not need, such as a call of
+        another function.
     PickleError
         The pickle is truncated or invalid, or does not contain a dictionary.
     """

@@ -107,7 +107,12 @@ class Algorithm(Protocol):
         """
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Return a tuning job's search space, which depends on all hyperparameters of a training job."""
+        """Return a tuning job's search space.
+
+        Parameters
+        ----------
+        hyperparameters : all hyperparameters of a training job, on which the ranges depend
+        """
 
     def check_instance_type(self, instance_type: str) -> None:
         """Raise TrainingRequestError if the algorithm cannot train on an instance type."""
@@ -164,7 +169,7 @@ class ImageClassification:
     metrics: Mapping[str, str] = {}
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
-        """Check the hyperparameters as AWS documents them, and add defaults and those that describe the staged data."""
+        """Return the chosen hyperparameters, defaults, and the numbers of classes and training images, after checks."""
         # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
         if data.shards > 1:
             raise TrainingRequestError(
@@ -183,7 +188,9 @@ class ImageClassification:
         return {name: str(value) for name, value in parsed.model_dump(exclude_none=True).items()}
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Return ranges for some hundred images, of the hyperparameters that AWS calls the most important.
+        """Return ranges of the hyperparameters that have the greatest impact, according to AWS.
+
+        The limits suit some hundred training images.
 
         Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
         """

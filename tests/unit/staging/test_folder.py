@@ -254,7 +254,7 @@ def test_sub_folders_of_other_classes_are_listed_or_used_for_pretraining(
     ("classes", "message"),
     [
         (("bicycle", "bus"), "has no sub-folder for the class bus; it has bicycle, few, line[?]break, motorcycle"),
-        (("bicycle", "motorcycles"), "only 'motorcycle'"),
+        (("bicycle", "motorcycles"), "for the class motorcycles; the most similar is 'motorcycle': create it"),
         (("bicycle", "few"), "has 1 different image, of which none is in the (validation|test|train) split"),
         (("bicycle", "linked"), "has no sub-folder for the class linked"),
     ],

@@ -83,8 +83,8 @@ def parse_records(line: bytes, *, classes: int) -> list[Record]:
     Raises
     ------
     MalformedRecordError
-        The line is not JSON or lacks a field, or the response does not have `classes` probabilities for each image of
-        the request.
+        The line is not JSON, a field is missing or invalid, or the response does not have `classes` probabilities for
+        each image of the request.
     """
     content = _load(line)
     data, event = _object(content, "captureData"), _object(content, "eventMetadata")

@@ -27,7 +27,12 @@ HEAD_RATE = 10  # learning rate of the new last layer, relative to the learning 
 
 @dataclass(frozen=True)
 class Epoch:
-    """The metrics of an epoch: accuracies and losses over all processes, and this process's duration in seconds."""
+    """The metrics of an epoch: accuracies and losses over all processes, and this process's duration in seconds.
+
+    Attributes
+    ----------
+    epoch : number of the epoch, counted from 0
+    """
 
     epoch: int
     train_accuracy: float
@@ -300,7 +305,7 @@ def predict(network: nn.Module, split: Split, batch: int = 128) -> Tensor:
 
 
 def split_trained(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
-    """Return the part of a network that is trained, and the constant logits that the untrained part adds."""
+    """Return the part of a network that the Trainer changes, and the constant logits that the other part adds."""
     if isinstance(network, ScratchNetwork):
         return network.residual, predict(network.patches, split, BATCH)
     return network, torch.zeros(())
