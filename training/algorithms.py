@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from staging.manifest import PRETRAINING
-from training.built_in import Hyperparameters, check_together
+from training.built_in import Hyperparameters, find_conflict
 from training.container.classifier import settings
 from training.container.classifier.errors import InputError
 from training.errors import TrainingRequestError
@@ -182,7 +182,7 @@ class ImageClassification:
             parsed = Hyperparameters.model_validate({**known, **chosen})
         except ValidationError as error:
             raise TrainingRequestError(explain(error)) from error
-        problem = check_together(parsed, size=data.image_size)
+        problem = find_conflict(parsed, size=data.image_size)
         if problem:
             raise TrainingRequestError(f"hyperparameter {problem}")
         return {name: str(value) for name, value in parsed.model_dump(exclude_none=True).items()}
