@@ -33,7 +33,7 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
 
     Parameters
     ----------
-    source : the archive or folder that the data set comes from, which the manifest names
+    source : the archive or folder that the data set comes from; the manifest contains its description and MD5
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Read CIFAR's pickles without running any code that they name.
 
 A pickle is a program that may call any global that it names, such as `os.system`. This unpickler allows only the few
-globals that rebuild a dictionary or an array of numbers or text. It replaces NumPy's functions with the small classes
-below, because NumPy's functions do not validate their input.
+globals that rebuild a dictionary or an array of numbers or text. It replaces NumPy's classes and functions with those
+below, because NumPy's do not validate their input.
 """
 
 import io

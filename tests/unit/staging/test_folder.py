@@ -48,12 +48,14 @@ def splits_by_digest(selection: Selection) -> dict[str, str]:
 
 
 def test_every_image_is_in_one_split_with_its_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # WHEN the folder is read, which prints the sizes of the splits
+    # WHEN
     selection = read_folder(folder, classes=CLASSES)
+
+    # THEN the sizes of the splits are printed
     sizes = ", ".join(f"{split} {len(selection.splits[split])}" for split in SPLITS)
     assert capsys.readouterr().out == f"images: {sizes}\n"
 
-    # THEN
+    # AND each image has its class
     expected = {
         digest(decode_image(path.read_bytes(), ("PNG",), 32)): CLASSES.index(path.parent.name)
         for path in folder.glob("*/*.png")

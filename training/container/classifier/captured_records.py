@@ -35,7 +35,7 @@ class Record:
         several images, a slash and the image's number, counted from 1, are added
     event_id : SageMaker's ID of the request
     time : time of the response in UTC, to the second
-    image : image file in the request, which may be invalid; None if the endpoint captured only the response
+    image : content of the image file in the request, not validated; None if the endpoint captured only the response
     probabilities : predicted probabilities, in class order
     """
 
@@ -74,7 +74,7 @@ def object_name(record_id: str) -> str:
 
 
 def parse_records(line: bytes, *, classes: int) -> list[Record]:
-    """Return the records in a line of captured data, which describes a request: one record for each image.
+    """Return a record for each image of the request that a line of captured data describes.
 
     Parameters
     ----------
