@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--single", type=int, default=SINGLE, help=f"number of single executions ({SINGLE})")
     parser.add_argument(
-        "--batch", type=int, nargs="+", default=BATCHES, help="number of images, for each batch execution"
+        "--batch", type=int, nargs="+", default=BATCHES, help="number of images in each batch execution"
     )
     options = parser.parse_args(arguments)
     stack = read_stack(Terraform("local", logs=Path("build/local")))

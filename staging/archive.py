@@ -138,7 +138,7 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     except FileNotFoundError as error:
         raise ArchiveError("the file does not exist") from error
     except EOFError as error:
-        raise ArchiveError("the archive is truncated: fetch it again") from error
+        raise ArchiveError("the archive is truncated: download or copy it again") from error
     except (tarfile.TarError, zlib.error, OSError) as error:
         raise ArchiveError(f"not an intact .tar.gz archive ({error})") from error
 

@@ -173,8 +173,8 @@ class ImageClassification:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
         if data.shards > 1:
             raise TrainingRequestError(
-                f"image-classification reads one RecordIO file in a channel, but {data.shards} training shards are "
-                "staged: run `make stage FORMAT=images`"
+                f"image-classification reads only one RecordIO file per channel, but {data.shards} training shards "
+                "are staged: run `make stage FORMAT=images`"
             )
         known = {"num_classes": str(len(data.classes)), "num_training_samples": str(data.training_images)}
         check_not_chosen(known, chosen)

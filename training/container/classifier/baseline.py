@@ -118,7 +118,7 @@ def parse_baseline(content: Any, *, classes: int) -> Sample:
         raise BaselineError(f"{FILE} must be an object with the version {VERSION}")
     counts = content.get("predicted")
     if not isinstance(counts, list) or len(counts) != classes or not all(is_count(each) for each in counts):
-        raise BaselineError(f"predicted in {FILE} must be {classes} counts")
+        raise BaselineError(f"predicted in {FILE} must be a list of {classes} counts")
     images = sum(counts)
     if not 1 <= images <= MAX_IMAGES:
         raise BaselineError(f"{FILE} must describe 1 to {MAX_IMAGES} images (got {images})")
