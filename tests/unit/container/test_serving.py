@@ -157,7 +157,7 @@ def test_bytes_after_the_image_and_damaged_exif_data_are_ignored(noise: Image.Im
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_truncated_image_is_rejected(noise: Image.Image, kind: str) -> None:
-    # GIVEN an image file, all prefixes of which lack at least the end marker and the last pixels
+    # GIVEN an image file, in which the last 30 bytes contain the end marker and the last pixels
     body = encoded(noise, kind)
 
     # WHEN / THEN

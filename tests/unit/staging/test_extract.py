@@ -96,7 +96,7 @@ def test_interrupted_download_is_resumed(start_server: Callable[..., Site], tmp_
 def test_file_that_changed_after_an_interruption_is_downloaded_from_the_start(
     start_server: Callable[..., Site], tmp_path: Path, ranges: bool
 ) -> None:
-    # GIVEN half of a file that changes on the server after the interruption
+    # GIVEN half of a file, which changes on the server after the interruption
     server = start_server(failures=["cut", "503", "503", "503"], ranges=ranges)
     target = tmp_path / "a.tar.gz"
     with pytest.raises(DownloadError):
