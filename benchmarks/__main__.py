@@ -66,11 +66,11 @@ def _arguments() -> argparse.Namespace:
         type=int,
         choices=(0, 1),
         action="append",
-        help="1: only the pretrained recipe; 0: only the one from scratch (both)",
+        help="1: only the pretrained recipe; 0: only the recipe from scratch (default: both)",
     )
     parser.add_argument("--epochs", type=int, help="epochs of each model (the recipe's default)")
     parser.add_argument(
-        "--folds", type=int, metavar="K", help="only cross-validate on the training images, with K folds"
+        "--folds", type=int, metavar="K", help="only cross-validate, with K folds of the training and validation splits"
     )
     parser.add_argument("--classes", default="bicycle,motorcycle", help="class names, separated by commas")
     return parser.parse_args()
@@ -153,8 +153,8 @@ def _summary(runs: list[Run]) -> str:
 def _measure_serving(model: Path, body: bytes, folder: Path) -> None:
     print(f"{'responses/s (p50, p99 in ms)':<36}" + "".join(f"{f'{n} clients':>22}" for n in CLIENTS), flush=True)
     onnx, eager = measure_server(model, body), measure_eager_server(model, body, folder)
-    print(_loads(f"  ONNX Runtime, {onnx.megabytes:.0f} MB", onnx.loads))
-    print(_loads(f"  PyTorch, {eager.megabytes:.0f} MB", eager.loads))
+    print(_loads(f"  ONNX Runtime, {onnx.mebibytes:.0f} MiB", onnx.loads))
+    print(_loads(f"  PyTorch, {eager.mebibytes:.0f} MiB", eager.loads))
     print(f"{'  ratio of responses/s':<36}" + _ratios(onnx, eager), flush=True)
     print(_loads("  InvokeEndpoint, ONNX Runtime", measure_endpoint(model, body)), flush=True)
 

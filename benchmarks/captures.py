@@ -27,7 +27,7 @@ from evaluation.capture_table import ALL_TIME, Captures
 from evaluation.monitoring import monitor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-RECORDS_PER_FILE = 8  # the largest number of records in a file among a few that SageMaker wrote on AWS
+RECORDS_PER_FILE = 8  # largest number of records in the few files from AWS that were available
 RECORDS_PER_SECOND = 10  # arrival rate of the simulated requests
 FOLDER = "capture/v1/cars/AllTraffic/"
 # a template, because json.dumps takes more time, and this time is part of the result

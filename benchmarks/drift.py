@@ -44,9 +44,9 @@ CLASSES = ("bicycle", "motorcycle")
 ARCHIVES = Path("build/archives")
 SEED = 1_000_003  # differs from the synthetic sample's seed, so that no drawn image is a training image
 CHUNK = 200  # images that a worker process draws and classifies in one task
-EQUAL = (0.5, 0.5)  # shares of the classes in a window, as in the baseline
-MIXES = (0.85, 0.15)  # shares of the classes in a window with another class mix
-EPOCHS = 30  # of the training; enough for the synthetic sample
+EQUAL_MIX = (0.5, 0.5)  # shares of the classes in a window, as in the baseline
+CHANGED_MIX = (0.85, 0.15)  # shares of the classes in a window with another class mix
+EPOCHS = 30  # default number of training epochs, which is enough for the synthetic sample
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ def measure(model: str, image_folder: Path | None, arguments: argparse.Namespace
             name: observe(model, image_folder, name, max(images // 5, 1000, arguments.size), workers) for name in SHIFTS
         }
         for name, observed, count, shares in (
-            ("unchanged", unchanged, arguments.windows, EQUAL),
-            *((name, each, arguments.shifted, EQUAL) for name, each in shifted.items()),
-            ("another class mix", unchanged, arguments.shifted, MIXES),
+            ("unchanged", unchanged, arguments.windows, EQUAL_MIX),
+            *((name, each, arguments.shifted, EQUAL_MIX) for name, each in shifted.items()),
+            ("another class mix", unchanged, arguments.shifted, CHANGED_MIX),
         ):
             windows = [observed.sample(each) for each in select(observed.labels, count, arguments.size, shares)]
             results = list(workers.map(partial(examine, baseline), windows))
@@ -141,11 +141,12 @@ def require_images(available: int, size: int) -> None:
     ----------
     available : number of available images of the smallest class
     """
-    largest = int(available / max(MIXES))
+    largest = int(available / max(CHANGED_MIX))
     if largest < MIN_IMAGES:
+        needed = round(max(CHANGED_MIX) * MIN_IMAGES)
         raise SystemExit(
-            f"error: a window has at least {MIN_IMAGES} images, {round(max(MIXES) * MIN_IMAGES)} of them of one class, "
-            f"but there are only {available} of the smaller class"
+            f"error: a window needs at least {MIN_IMAGES} images, {needed} of them of one class, but the smaller class "
+            f"has only {available} images"
         )
     if not MIN_IMAGES <= size <= largest:
         raise SystemExit(f"error: --size must be between {MIN_IMAGES} and {largest} (got {size})")
@@ -163,7 +164,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=1000, help="number of unchanged windows (1000)")
     parser.add_argument("--shifted", type=int, default=200, help="number of windows with each shift (200)")
     parser.add_argument("--size", type=int, default=200, help="images in a window (200)")
-    parser.add_argument("--images", type=int, help="images to draw (enough for windows without a common image)")
+    parser.add_argument(
+        "--images", type=int, help="images to draw (enough that no two unchanged windows have an image in common)"
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"epochs of the training ({EPOCHS})")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count(), help="number of worker processes (one for each processor)"
@@ -253,7 +256,7 @@ def _line(window_kind: str, results: Sequence[dict[str, bool]]) -> str:
     by_group = Counter(group for groups in results for group, has_drifted in groups.items() if has_drifted)
     strength = SHIFTS[window_kind][1] if window_kind in SHIFTS else ""
     if window_kind == "another class mix":
-        strength = f"{MIXES[0]:.0%} and {MIXES[1]:.0%} instead of 50 % each"
+        strength = f"{CHANGED_MIX[0]:.0%} and {CHANGED_MIX[1]:.0%} instead of 50 % each"
     found = ", ".join(f"{group} {count}" for group, count in by_group.most_common()) or "none"
     return (
         f"{window_kind}{f' ({strength})' if strength else ''}: drift in {detected} of {len(results)} windows, "

@@ -115,7 +115,7 @@ class Faults:
         items = [item for page in pages for item in page["Items"]]
         self._dynamodb.delete_table(TableName=table)
         self._lambda.delete_function_concurrency(FunctionName=name)
-        self.counts["outages"] += 2
+        self.counts["outages"] += 2  # the throttled function and the deleted table
         time.sleep(OUTAGE_SECONDS)
         self._lambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         self._dynamodb.create_table(

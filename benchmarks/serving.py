@@ -36,11 +36,11 @@ class ServerMeasurement:
     Attributes
     ----------
     loads : throughput and latency for each number of clients in CLIENTS
-    megabytes : resident memory of the server's process after the measurements
+    mebibytes : resident memory of the server's process after the measurements
     """
 
     loads: tuple[Load, ...]
-    megabytes: float
+    mebibytes: float
 
 
 def measure_server(model: Path, body: bytes) -> ServerMeasurement:
@@ -48,7 +48,7 @@ def measure_server(model: Path, body: bytes) -> ServerMeasurement:
     with _model_server(model) as (process, url):
         headers = {"Content-Type": "image/png"}
         loads = tuple(measure_load(f"{url}/invocations", body, headers, clients=n) for n in CLIENTS)
-        return ServerMeasurement(loads, _megabytes(process.pid))
+        return ServerMeasurement(loads, _mebibytes(process.pid))
 
 
 def measure_eager_server(model: Path, body: bytes, folder: Path) -> ServerMeasurement:
@@ -160,6 +160,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _megabytes(pid: int) -> float:
+def _mebibytes(pid: int) -> float:
     result = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
-    return int(result.stdout) / 1024
+    return int(result.stdout) / 1024  # ps prints KiB

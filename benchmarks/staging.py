@@ -34,12 +34,12 @@ HEAD = f"{'format':<10}{'objects':>10}{'MiB':>10}{'write s':>10}{'upload s':>10}
 
 
 @dataclass(frozen=True)
-class Cost:
-    """The cost of the training and validation splits in one format.
+class FormatMeasurement:
+    """The size of the training and validation splits in one format, and the time to write and transfer them.
 
     Attributes
     ----------
-    objects, mebibytes : number and total size of the objects in S3
+    objects, mebibytes : number of objects in S3, and their total size in MiB
     write : seconds to encode and write the files
     upload : seconds to upload the files with `staging.load`
     download : seconds to download both channels, with THREADS threads
@@ -53,16 +53,16 @@ class Cost:
 
 
 def print_table(images: int = IMAGES) -> None:
-    """Print the costs of both formats and their ratios, measured on one emulator."""
+    """Print the size and the times of both formats, measured on one emulator, and their ratios."""
     print(f"staging {images} images of 32 x 32 random pixels, in the training and validation splits")
     print(HEAD, flush=True)
     with emulator() as url:
         s3, archive = client(url, "s3"), random_archive(images)
-        costs = []
+        measurements = []
         for data_format in get_args(Format):
-            costs.append(measure(s3, archive, data_format))
-            print(_line(data_format, costs[-1]), flush=True)
-    ratio = Cost(*(one / other for one, other in zip(*map(astuple, costs), strict=True)))
+            measurements.append(measure(s3, archive, data_format))
+            print(_line(data_format, measurements[-1]), flush=True)
+    ratio = FormatMeasurement(*(one / other for one, other in zip(*map(astuple, measurements), strict=True)))
     print(_line("ratio", ratio, objects=".1f"))
 
 
@@ -71,8 +71,8 @@ def random_archive(images: int) -> Archive:
     return Archive(_images(images), _images(len(CLASSES)), Meta(FINE_NAMES, COARSE_NAMES))
 
 
-def measure(s3: Any, archive: Archive, data_format: Format) -> Cost:
-    """Write, upload and download an archive's images in one format, in a new bucket, and return the cost."""
+def measure(s3: Any, archive: Archive, data_format: Format) -> FormatMeasurement:
+    """Write, upload and download an archive's images in one format, in a new bucket; return the measurement."""
     bucket = f"staging-{data_format}"
     s3.create_bucket(Bucket=bucket)
     with tempfile.TemporaryDirectory() as name:
@@ -84,7 +84,7 @@ def measure(s3: Any, archive: Archive, data_format: Format) -> Cost:
         keys = [key for key in manifest.objects if key.startswith(("train/", "validation/"))]
         download, _ = _timed(lambda: _download(s3, bucket, keys, folder / "job"))
     sizes = [stored.size for key, stored in manifest.objects.items() if not key.startswith("test")]
-    return Cost(len(sizes), sum(sizes) / 2**20, write, upload, download)
+    return FormatMeasurement(len(sizes), sum(sizes) / 2**20, write, upload, download)
 
 
 def _images(count: int) -> Examples:
@@ -113,10 +113,10 @@ def _timed(work: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - started, result
 
 
-def _line(title: str, cost: Cost, *, objects: str = "d") -> str:
+def _line(title: str, measured: FormatMeasurement, *, objects: str = "d") -> str:
     return (
-        f"{title:<10}{cost.objects:>10{objects}}{cost.mebibytes:>10.1f}{cost.write:>10.2f}{cost.upload:>10.2f}"
-        f"{cost.download:>12.2f}"
+        f"{title:<10}{measured.objects:>10{objects}}{measured.mebibytes:>10.1f}{measured.write:>10.2f}{measured.upload:>10.2f}"
+        f"{measured.download:>12.2f}"
     )
 
 

@@ -1,8 +1,8 @@
 """Compare the throughput of single executions with that of batch executions on the local emulator.
 
-Run `make up stage train deploy` first. The duration lasts from the start of the first execution to the end of the last
-one, as Step Functions reports them. CPU time and memory are those of the emulator, its child processes and this command
-on one machine. They do not predict the resources that AWS needs.
+Run `make up stage train deploy` first. The duration is the time from the start of the first execution to the end of the
+last one, as Step Functions reports them. CPU time and memory are those of the emulator, its child processes and this
+command on one machine. They do not predict the resources that AWS needs.
 
 python -m benchmarks.throughput [--single N] [--batch N [N ...]]
 """
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--single", type=int, default=SINGLE, help=f"number of single executions ({SINGLE})")
     parser.add_argument(
-        "--batch", type=int, nargs="+", default=BATCHES, help="number of images, for each batch execution"
+        "--batch", type=int, nargs="+", default=BATCHES, help="number of images in each batch execution"
     )
     options = parser.parse_args(arguments)
     stack = read_stack(Terraform("local", logs=Path("build/local")))

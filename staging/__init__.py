@@ -1,1 +1,1 @@
-"""Stage a data set: extract an archive in CIFAR-100's format, transform its images, and load them to S3."""
+"""Stage a data set: read an archive in CIFAR-100's format or a folder, transform the images, and load them to S3."""

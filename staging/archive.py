@@ -138,7 +138,7 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     except FileNotFoundError as error:
         raise ArchiveError("the file does not exist") from error
     except EOFError as error:
-        raise ArchiveError("the archive is truncated: fetch it again") from error
+        raise ArchiveError("the archive is truncated: download or copy it again") from error
     except (tarfile.TarError, zlib.error, OSError) as error:
         raise ArchiveError(f"not an intact .tar.gz archive ({error})") from error
 
@@ -205,7 +205,7 @@ def _sequence(values: Any, *, kinds: str) -> list[Any] | None:
 
 def _entry(member: str, content: dict[str, Any], key: str) -> Any:
     if key not in content:
-        raise ArchiveError(f"{member} has no {key}: it is not in CIFAR-100's format")
+        raise ArchiveError(f"{member} has no {key}: the archive is not in CIFAR-100's format")
     return content[key]
 
 

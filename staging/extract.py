@@ -16,6 +16,8 @@ CHECKSUMS = {OFFICIAL_URL: OFFICIAL_MD5}
 def extract_cifar_data(url: str, filename: str = "cifar.tar.gz") -> Path:
     """Copy or download the archive at `url` to `filename`, completely or not at all.
 
+    The course's notebook has this function. `make stage` uses `local_archive` and `fetch` instead.
+
     Parameters
     ----------
     url : an http(s) or file URL, or the path of a local file

@@ -122,10 +122,12 @@ def _require_folders(folder: Path, folders: Mapping[str, Path], classes: Sequenc
     for name in classes:
         if name not in folders:
             similar = difflib.get_close_matches(name, folders, n=1)
-            advice = f", only {similar[0]!r}" if similar else f"; it has {', '.join(sorted(folders)) or 'none'}"
+            existing = (
+                f"the most similar is {similar[0]!r}" if similar else f"it has {', '.join(sorted(folders)) or 'none'}"
+            )
             raise StagingError(
-                f"{folder} has no sub-folder for the class {name}{printable(advice[:200])}: create it, or change the "
-                "setting `classes`"
+                f"{folder} has no sub-folder for the class {name}; {printable(existing[:200])}: create it, or change "
+                "the setting `classes`"
             )
 
 

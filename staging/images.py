@@ -86,7 +86,7 @@ def fraction(seed: str, image_digest: str) -> float:
 
 
 def safe_name(filename: str) -> str:
-    """Return a file name without folders and special characters, which ends in `.png`.
+    """Return a file name that has no folders or special characters, and ends in `.png`.
 
     The name never begins with `live-`, the prefix of the names of reviewed images.
 

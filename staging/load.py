@@ -33,12 +33,12 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
 
     Parameters
     ----------
-    source : the archive or folder that the data set comes from, which the manifest names
+    source : the archive or folder that the data set comes from; the manifest contains its description and MD5
 
     Raises
     ------
     StagingError
-        S3 refused to delete an outdated object.
+        S3 refused to delete an outdated object, or a manifest in the bucket is damaged.
     """
     manifest = _describe(dataset, source)
     target = manifest.objects

@@ -64,7 +64,7 @@ def resolve(
     Raises
     ------
     StagingError
-        One of these classes is unknown, or the archive or the folder cannot be read, downloaded or drawn.
+        A class is unknown, or the archive or the folder cannot be read, downloaded or drawn.
     """
     if source in ("sample", "auto", OFFICIAL_URL):
         class_numbers(classes, Meta(FINE_NAMES, COARSE_NAMES))
@@ -117,7 +117,7 @@ def _describe(path: Path) -> Source:
 
 
 def _file_name(url: str) -> str:
-    """Return the file name for a download from `url`, which is different for each URL."""
+    """Return the file name for a download from `url`. Different URLs have different file names."""
     name = PurePosixPath(urlsplit(url).path).name or "archive.tar.gz"
     if url == OFFICIAL_URL:
         return name

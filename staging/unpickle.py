@@ -1,8 +1,8 @@
 """Read CIFAR's pickles without running any code that they name.
 
 A pickle is a program that may call any global that it names, such as `os.system`. This unpickler allows only the few
-globals that rebuild a dictionary or an array of numbers or text. It replaces NumPy's functions with the small classes
-below, because NumPy's functions do not validate their input.
+globals that rebuild a dictionary or an array of numbers or text. It replaces NumPy's classes and functions with those
+below, because NumPy's do not validate their input.
 """
 
 import io
@@ -26,7 +26,7 @@ class PickleError(Exception):
 
 
 class UnsafePickleError(PickleError):
-    """The pickle names a global or a type that an array of numbers or text does not need."""
+    """The pickle contains something that a dictionary with arrays of numbers or text does not need."""
 
 
 class _Type:
@@ -106,7 +106,8 @@ def read_pickle(content: bytes) -> dict[str, Any]:
     Raises
     ------
     UnsafePickleError
-        The pickle names a global that rebuilds neither an array nor a dictionary.
+        The pickle contains something that a dictionary with arrays of numbers or text does not need, such as a call of
+        another function.
     PickleError
         The pickle is truncated or invalid, or does not contain a dictionary.
     """

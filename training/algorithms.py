@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from staging.manifest import PRETRAINING
-from training.built_in import Hyperparameters, check_together
+from training.built_in import Hyperparameters, find_conflict
 from training.container.classifier import settings
 from training.container.classifier.errors import InputError
 from training.errors import TrainingRequestError
@@ -107,7 +107,12 @@ class Algorithm(Protocol):
         """
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Return a tuning job's search space, which depends on all hyperparameters of a training job."""
+        """Return a tuning job's search space.
+
+        Parameters
+        ----------
+        hyperparameters : all hyperparameters of a training job, on which the ranges depend
+        """
 
     def check_instance_type(self, instance_type: str) -> None:
         """Raise TrainingRequestError if the algorithm cannot train on an instance type."""
@@ -164,12 +169,12 @@ class ImageClassification:
     metrics: Mapping[str, str] = {}
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
-        """Check the hyperparameters as AWS documents them, and add defaults and those that describe the staged data."""
+        """Return the chosen hyperparameters, defaults, and the numbers of classes and training images, after checks."""
         # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
         if data.shards > 1:
             raise TrainingRequestError(
-                f"image-classification reads one RecordIO file in a channel, but {data.shards} training shards are "
-                "staged: run `make stage FORMAT=images`"
+                f"image-classification reads only one RecordIO file per channel, but {data.shards} training shards "
+                "are staged: run `make stage FORMAT=images`"
             )
         known = {"num_classes": str(len(data.classes)), "num_training_samples": str(data.training_images)}
         check_not_chosen(known, chosen)
@@ -177,13 +182,15 @@ class ImageClassification:
             parsed = Hyperparameters.model_validate({**known, **chosen})
         except ValidationError as error:
             raise TrainingRequestError(explain(error)) from error
-        problem = check_together(parsed, size=data.image_size)
+        problem = find_conflict(parsed, size=data.image_size)
         if problem:
             raise TrainingRequestError(f"hyperparameter {problem}")
         return {name: str(value) for name, value in parsed.model_dump(exclude_none=True).items()}
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Return ranges for some hundred images, of the hyperparameters that AWS calls the most important.
+        """Return ranges of the hyperparameters that have the greatest impact, according to AWS.
+
+        The limits suit some hundred training images.
 
         Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
         """

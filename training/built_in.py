@@ -68,7 +68,7 @@ class Hyperparameters(BaseModel):
     kv_store: Literal["dist_sync", "dist_async"] | None = None
 
 
-def check_together(given: Hyperparameters, *, size: int) -> str | None:
+def find_conflict(given: Hyperparameters, *, size: int) -> str | None:
     """Return a message if the hyperparameters cannot be combined, or None if they can.
 
     Parameters

@@ -124,7 +124,7 @@ def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, env
 
 
 def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> None:
-    """Upload the Python packages for the job and its model, if `bundle_packages` is set.
+    """Upload the Python packages that the job and its model contain, if `brings_packages` is true.
 
     Parameters
     ----------

@@ -161,14 +161,14 @@ def unique_name(name: str) -> str:
     return f"{name_prefix(name)}{datetime.now(UTC):%y%m%d%H%M%S}{secrets.token_hex(1)}"
 
 
-def to_parameter(found: Range) -> Any:
+def to_parameter(space: Range) -> Any:
     """Return the SDK's object for a search space. Numbers are searched on a logarithmic scale."""
     from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 
-    if found.values:
-        return CategoricalParameter(list(found.values))
-    kind = IntegerParameter if found.whole else ContinuousParameter
-    return kind(found.low, found.high, scaling_type="Logarithmic")
+    if space.values:
+        return CategoricalParameter(list(space.values))
+    kind = IntegerParameter if space.whole else ContinuousParameter
+    return kind(space.low, space.high, scaling_type="Logarithmic")
 
 
 def find_tuning(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 
 from common.paths import ROOT
 
-# Each package imports only itself, packages to its left, and training.container, which imports nothing else
+# Each package may import only itself, packages to its left, and training.container, which imports only itself
 PACKAGES = ("common", "staging", "training", "registry", "evaluation", "deployment", "scripts")
 CLASSIFIER = "classifier"  # the package that train.py and inference.py import inside the container
 PROJECT = {*PACKAGES, "lambdas", "benchmarks", "tests", CLASSIFIER}

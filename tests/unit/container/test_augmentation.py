@@ -25,7 +25,7 @@ def images() -> torch.Tensor:
     return torch.randint(256, (64, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
-def test_process_with_half_of_a_batch_augments_it_as_with_the_whole_batch(images: torch.Tensor) -> None:
+def test_part_of_a_batch_is_augmented_as_within_the_whole_batch(images: torch.Tensor) -> None:
     # GIVEN the same random numbers twice
     draws = [draw(64, torch.Generator().manual_seed(4)) for _ in range(2)]
 

@@ -98,7 +98,7 @@ BATCH = json.dumps({"instances": [{"b64": base64.b64encode(image).decode()} for 
 
 
 def batch_line(response: str, **request: str) -> bytes:
-    """Return the capture line of a request with several images, whose content type is JSON.
+    """Return the capture line of a JSON request with several images.
 
     Parameters
     ----------

@@ -28,7 +28,9 @@ def test_checkpoint_of_the_same_training_is_loaded(folder: Path) -> None:
     assert torch.equal(state["network"], torch.arange(1000))
 
 
-def test_missing_checkpoint_gives_none_and_no_log_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_checkpoint_is_not_an_error_and_is_not_logged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert checkpoint.load(tmp_path, IDENTITY) is None
     assert not capsys.readouterr().out
 

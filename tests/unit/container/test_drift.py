@@ -91,7 +91,7 @@ def test_only_confidence_and_classes_are_tested_if_no_image_can_be_read() -> Non
     assert list(drifted_groups(compare(BASELINE, responses))) == ["confidence", "classes"]
 
 
-def test_only_confidence_and_classes_are_tested_if_99_images_can_be_read() -> None:
+def test_only_confidence_and_classes_are_tested_if_only_99_images_can_be_read() -> None:
     # GIVEN a window of 200 responses, with 99 readable images that differ strongly from the baseline
     window = make_sample(200, 1)
     few = {name: values if name == "confidence" else values[:99] + 5 for name, values in window.statistics.items()}

@@ -36,10 +36,10 @@ def test_windows_have_the_requested_class_mix() -> None:
     [
         (100, 200, r"--size must be between 100 and 117 \(got 200\)"),
         (100, 50, r"--size must be between 100 and 117 \(got 50\)"),
-        (47, 55, "a window has at least 100 images, 85 of them of one class, but there are only 47"),
+        (47, 55, "a window needs at least 100 images, 85 of them of one class, but the smaller class has only 47"),
     ],
 )
-def test_window_size_without_enough_images_is_rejected(available: int, size: int, message: str) -> None:
+def test_impossible_window_size_is_rejected(available: int, size: int, message: str) -> None:
     with pytest.raises(SystemExit, match=message):
         require_images(available, size)
 

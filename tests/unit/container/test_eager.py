@@ -1,4 +1,4 @@
-"""The serving benchmark's PyTorch model, whose latency the benchmark compares with ONNX Runtime."""
+"""The model that runs with eager PyTorch, with which the serving benchmark compares ONNX Runtime."""
 
 from pathlib import Path
 

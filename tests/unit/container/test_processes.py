@@ -1,4 +1,4 @@
-"""Training with two processes: one on each of two hosts, or two on one host, which torchrun starts."""
+"""Training with two processes: one on each of two hosts, or two that torchrun starts on one host."""
 
 import csv
 import json

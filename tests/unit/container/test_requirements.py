@@ -28,7 +28,7 @@ def test_requirements_are_the_installed_versions(purpose: str) -> None:
     assert pinned(purpose) == {name: version(name) for name in pinned(purpose)}
 
 
-def test_training_pins_the_same_versions_of_the_serving_packages() -> None:
+def test_training_requirements_contain_the_serving_requirements() -> None:
     assert pinned("serving").items() <= pinned("training").items()
 
 

@@ -157,7 +157,7 @@ def test_bytes_after_the_image_and_damaged_exif_data_are_ignored(noise: Image.Im
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_truncated_image_is_rejected(noise: Image.Image, kind: str) -> None:
-    # GIVEN an image file, all prefixes of which lack at least the end marker and the last pixels
+    # GIVEN an image file, in which the last 30 bytes contain the end marker and the last pixels
     body = encoded(noise, kind)
 
     # WHEN / THEN
@@ -172,7 +172,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(width: int, height: int, *more: bytes) -> bytes:
-    """Return a PNG without pixels, whose header states a width and a height, and which contains the chunks `more`."""
+    """Return a PNG without pixels, with the width and height in its header, and with the chunks `more`."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 

@@ -230,7 +230,7 @@ def test_pickle_that_calls_os_system_by_name_is_rejected(tmp_path: Path) -> None
     ],
     ids=["objects", "time", "raw-memory", "complex", "other-encoding", "memo-bomb"],
 )
-def test_other_types_than_numbers_and_strings_are_rejected(tmp_path: Path, pickled: bytes, words: str) -> None:
+def test_pickle_with_more_than_numbers_and_strings_is_rejected(tmp_path: Path, pickled: bytes, words: str) -> None:
     assert words in rejection(write_archive(tmp_path / "a.tar.gz", test=pickled), UnsafeArchiveError)
 
 

@@ -31,7 +31,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site() -> Iterator[Callable[..., Site]]:
+def start_server() -> Iterator[Callable[..., Site]]:
     """A function that starts a web server with the archive CONTENT; its arguments are attributes of Site."""
     with ExitStack() as stack:
         yield lambda **settings: stack.enter_context(serve(Site(**{"content": CONTENT, **settings})))
@@ -42,12 +42,12 @@ def file_names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_file_is_downloaded_into_a_new_folder(site: Callable[..., Site], tmp_path: Path) -> None:
+def test_file_is_downloaded_into_a_new_folder(start_server: Callable[..., Site], tmp_path: Path) -> None:
     # GIVEN
     target = tmp_path / "new" / "folder" / "cifar.tar.gz"
 
     # WHEN
-    path = extract_cifar_data(site().url, str(target))
+    path = extract_cifar_data(start_server().url, str(target))
 
     # THEN
     assert path == target
@@ -55,17 +55,17 @@ def test_file_is_downloaded_into_a_new_folder(site: Callable[..., Site], tmp_pat
 
 
 def test_default_file_name_is_cifar_tar_gz(
-    site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_server: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert extract_cifar_data(site().url) == Path("cifar.tar.gz")
+    assert extract_cifar_data(start_server().url) == Path("cifar.tar.gz")
     assert Path("cifar.tar.gz").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("failures", [["503"], ["429", "500"], ["cut"], ["cut", "502", "cut"]], ids=str)
-def test_transient_errors_are_retried(site: Callable[..., Site], tmp_path: Path, failures: list[str]) -> None:
+def test_transient_errors_are_retried(start_server: Callable[..., Site], tmp_path: Path, failures: list[str]) -> None:
     # GIVEN
-    server = site(failures=list(failures))
+    server = start_server(failures=list(failures))
 
     # WHEN
     path = extract_cifar_data(server.url, str(tmp_path / "a.tar.gz"))
@@ -75,9 +75,9 @@ def test_transient_errors_are_retried(site: Callable[..., Site], tmp_path: Path,
     assert len(server.requests) == len(failures) + 1
 
 
-def test_interrupted_download_is_resumed(site: Callable[..., Site], tmp_path: Path) -> None:
+def test_interrupted_download_is_resumed(start_server: Callable[..., Site], tmp_path: Path) -> None:
     # GIVEN a download that received half of the file, and then failed
-    server = site(failures=["cut", "503", "503", "503"])
+    server = start_server(failures=["cut", "503", "503", "503"])
     target = tmp_path / "a.tar.gz"
     with pytest.raises(DownloadError, match="503"):
         extract_cifar_data(server.url, str(target))
@@ -94,10 +94,10 @@ def test_interrupted_download_is_resumed(site: Callable[..., Site], tmp_path: Pa
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["by-range", "server-without-ranges"])
 def test_file_that_changed_after_an_interruption_is_downloaded_from_the_start(
-    site: Callable[..., Site], tmp_path: Path, ranges: bool
+    start_server: Callable[..., Site], tmp_path: Path, ranges: bool
 ) -> None:
-    # GIVEN half of a file that changes on the server after the interruption
-    server = site(failures=["cut", "503", "503", "503"], ranges=ranges)
+    # GIVEN half of a file, which changes on the server after the interruption
+    server = start_server(failures=["cut", "503", "503", "503"], ranges=ranges)
     target = tmp_path / "a.tar.gz"
     with pytest.raises(DownloadError):
         extract_cifar_data(server.url, str(target))
@@ -112,10 +112,10 @@ def test_file_that_changed_after_an_interruption_is_downloaded_from_the_start(
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'], ids=["no-etag", "weak-etag"])
 def test_download_without_a_strong_etag_is_not_resumed(
-    site: Callable[..., Site], tmp_path: Path, etag: str | None
+    start_server: Callable[..., Site], tmp_path: Path, etag: str | None
 ) -> None:
     # GIVEN a server whose first response ends in the middle of the file
-    server = site(failures=["cut"], etag=etag)
+    server = start_server(failures=["cut"], etag=etag)
 
     # WHEN
     path = extract_cifar_data(server.url, str(tmp_path / "a.tar.gz"))
@@ -125,9 +125,9 @@ def test_download_without_a_strong_etag_is_not_resumed(
     assert server.requests == [("GET", None), ("GET", None)]
 
 
-def test_complete_part_file_is_renamed(site: Callable[..., Site], tmp_path: Path) -> None:
+def test_complete_part_file_is_renamed(start_server: Callable[..., Site], tmp_path: Path) -> None:
     # GIVEN a download that was killed after the last byte, before the file was renamed
-    server = site()
+    server = start_server()
     target = extract_cifar_data(server.url, str(tmp_path / "a.tar.gz"))
     target.rename(tmp_path / "a.tar.gz.part")
     (tmp_path / "a.tar.gz.origin.json").rename(tmp_path / "a.tar.gz.part.origin.json")
@@ -140,10 +140,10 @@ def test_complete_part_file_is_renamed(site: Callable[..., Site], tmp_path: Path
 
 
 def test_existing_file_is_downloaded_again_only_if_it_changed_on_the_server(
-    site: Callable[..., Site], tmp_path: Path
+    start_server: Callable[..., Site], tmp_path: Path
 ) -> None:
     # GIVEN a downloaded file
-    server = site()
+    server = start_server()
     target = str(tmp_path / "a.tar.gz")
     extract_cifar_data(server.url, target)
 
@@ -162,10 +162,10 @@ def test_existing_file_is_downloaded_again_only_if_it_changed_on_the_server(
 
 
 def test_existing_file_with_the_known_checksum_needs_no_request(
-    site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_server: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
-    server = site()
+    server = start_server()
     monkeypatch.setitem(extract.CHECKSUMS, server.url, MD5)
     target = tmp_path / "a.tar.gz"
     target.write_bytes(CONTENT)
@@ -179,10 +179,10 @@ def test_existing_file_with_the_known_checksum_needs_no_request(
 
 @pytest.mark.parametrize("before", [None, b"something older"], ids=["no existing file", "existing file"])
 def test_downloaded_file_with_a_wrong_checksum_is_deleted(
-    site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None
+    start_server: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None
 ) -> None:
     # GIVEN
-    server = site()
+    server = start_server()
     monkeypatch.setitem(extract.CHECKSUMS, server.url, "0" * 32)
     target = tmp_path / "a.tar.gz"
     if before:
@@ -200,9 +200,9 @@ def test_checksum_of_the_official_archive_is_known() -> None:
     assert extract.CHECKSUMS[extract.OFFICIAL_URL] == "eb9058c3a382ffc7106e4002c42a8d85"
 
 
-def test_html_page_instead_of_the_archive_is_rejected(site: Callable[..., Site], tmp_path: Path) -> None:
+def test_html_page_instead_of_the_archive_is_rejected(start_server: Callable[..., Site], tmp_path: Path) -> None:
     # GIVEN a captive portal that returns its login page
-    server = site(content=b"<html>please log in</html>")
+    server = start_server(content=b"<html>please log in</html>")
 
     # WHEN
     with pytest.raises(DownloadError, match=r"is not a \.tar\.gz archive"):
@@ -212,9 +212,9 @@ def test_html_page_instead_of_the_archive_is_rejected(site: Callable[..., Site],
     assert file_names(tmp_path) == set()
 
 
-def test_permanent_errors_are_not_retried(site: Callable[..., Site], tmp_path: Path) -> None:
+def test_permanent_errors_are_not_retried(start_server: Callable[..., Site], tmp_path: Path) -> None:
     # GIVEN
-    server = site(failures=["404"])
+    server = start_server(failures=["404"])
 
     # WHEN
     with pytest.raises(DownloadError, match="404"):

@@ -48,12 +48,14 @@ def splits_by_digest(selection: Selection) -> dict[str, str]:
 
 
 def test_every_image_is_in_one_split_with_its_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # WHEN the folder is read, which prints the sizes of the splits
+    # WHEN
     selection = read_folder(folder, classes=CLASSES)
+
+    # THEN the sizes of the splits are printed
     sizes = ", ".join(f"{split} {len(selection.splits[split])}" for split in SPLITS)
     assert capsys.readouterr().out == f"images: {sizes}\n"
 
-    # THEN
+    # AND each image has its class
     expected = {
         digest(decode_image(path.read_bytes(), ("PNG",), 32)): CLASSES.index(path.parent.name)
         for path in folder.glob("*/*.png")
@@ -254,7 +256,7 @@ def test_sub_folders_of_other_classes_are_listed_or_used_for_pretraining(
     ("classes", "message"),
     [
         (("bicycle", "bus"), "has no sub-folder for the class bus; it has bicycle, few, line[?]break, motorcycle"),
-        (("bicycle", "motorcycles"), "only 'motorcycle'"),
+        (("bicycle", "motorcycles"), "for the class motorcycles; the most similar is 'motorcycle': create it"),
         (("bicycle", "few"), "has 1 different image, of which none is in the (validation|test|train) split"),
         (("bicycle", "linked"), "has no sub-folder for the class linked"),
     ],

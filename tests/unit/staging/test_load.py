@@ -25,7 +25,7 @@ BUCKET = "some-bucket"
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Callable[..., Dataset]:
+def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
     """A function that returns the data set of the given classes; bicycle and motorcycle by default."""
     labels = [BICYCLE, MOTORCYCLE, BUS]
     archive = read_archive(write_archive(tmp_path / "a.tar.gz", train=examples(labels * 10), test=examples(labels * 3)))
@@ -46,9 +46,9 @@ def contains(s3: FakeS3, dataset: Dataset) -> bool:
     return images == sorted(files) and all(s3.objects[key]["body"] == path.read_bytes() for key, path in files.items())
 
 
-def test_images_and_lists_are_uploaded_before_the_manifest(dataset: Callable[..., Dataset]) -> None:
+def test_images_and_lists_are_uploaded_before_the_manifest(make_dataset: Callable[..., Dataset]) -> None:
     # GIVEN
-    s3, images = FakeS3(), dataset()
+    s3, images = FakeS3(), make_dataset()
 
     # WHEN
     manifest = load_into(s3, images, source="somewhere")
@@ -72,16 +72,16 @@ def test_images_and_lists_are_uploaded_before_the_manifest(dataset: Callable[...
 
 @pytest.mark.parametrize("opaque_etags", [False, True], ids=["md5-etags", "kms-etags"])
 def test_loading_unchanged_data_writes_nothing_and_says_so(
-    dataset: Callable[..., Dataset], capsys: pytest.CaptureFixture[str], opaque_etags: bool
+    make_dataset: Callable[..., Dataset], capsys: pytest.CaptureFixture[str], opaque_etags: bool
 ) -> None:
     # GIVEN
     s3 = FakeS3(opaque_etags=opaque_etags)
-    load_into(s3, dataset())
+    load_into(s3, make_dataset())
     s3.writes.clear()
     capsys.readouterr()
 
     # WHEN
-    load_into(s3, dataset())
+    load_into(s3, make_dataset())
 
     # THEN
     assert s3.writes == []
@@ -89,9 +89,9 @@ def test_loading_unchanged_data_writes_nothing_and_says_so(
 
 
 @pytest.mark.parametrize("opaque_etags", [False, True], ids=["md5-etags", "kms-etags"])
-def test_only_changed_objects_are_uploaded(dataset: Callable[..., Dataset], opaque_etags: bool) -> None:
+def test_only_changed_objects_are_uploaded(make_dataset: Callable[..., Dataset], opaque_etags: bool) -> None:
     # GIVEN a bucket in which one image was deleted, and a second image overwritten with the same number of bytes
-    s3, images = FakeS3(opaque_etags=opaque_etags), dataset()
+    s3, images = FakeS3(opaque_etags=opaque_etags), make_dataset()
     load_into(s3, images)
     deleted, overwritten = s3.list_keys("train/")[0], s3.list_keys("test/")[0]
     del s3.objects[deleted]
@@ -108,25 +108,25 @@ def test_only_changed_objects_are_uploaded(dataset: Callable[..., Dataset], opaq
 
 
 def test_changed_source_description_changes_only_the_manifest(
-    dataset: Callable[..., Dataset],
+    make_dataset: Callable[..., Dataset],
 ) -> None:
     # GIVEN
     s3 = FakeS3()
-    load_into(s3, dataset(), source="one")
+    load_into(s3, make_dataset(), source="one")
     s3.writes.clear()
 
     # WHEN
-    load_into(s3, dataset(), source="two")
+    load_into(s3, make_dataset(), source="two")
 
     # THEN
     assert all("manifest" in write for write in s3.writes)
     assert read_manifest(BUCKET, s3=s3).source == "two"
 
 
-def test_only_images_that_staging_wrote_are_deleted(dataset: Callable[..., Dataset]) -> None:
+def test_only_images_that_staging_wrote_are_deleted(make_dataset: Callable[..., Dataset]) -> None:
     # GIVEN staged images of bicycles and buses, and objects that staging did not write
     s3 = FakeS3()
-    load_into(s3, dataset("bicycle", "bus"))
+    load_into(s3, make_dataset("bicycle", "bus"))
     unrelated = [
         "train/mine.png",
         "test/notes.txt",
@@ -138,7 +138,7 @@ def test_only_images_that_staging_wrote_are_deleted(dataset: Callable[..., Datas
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"not staging's")
 
     # WHEN motorcycles are staged instead of buses
-    images = dataset("bicycle", "motorcycle")
+    images = make_dataset("bicycle", "motorcycle")
     load_into(s3, images)
 
     # THEN
@@ -148,16 +148,16 @@ def test_only_images_that_staging_wrote_are_deleted(dataset: Callable[..., Datas
 @pytest.mark.parametrize("is_first", [True, False], ids=["first-staging", "different-classes-staged-before"])
 @pytest.mark.parametrize("writes", [0, 1, 2, 3, 10, 25, 30, 31, 32, 40], ids=str)
 def test_interrupted_run_is_completed_by_the_next_run(
-    dataset: Callable[..., Dataset], is_first: bool, writes: int
+    make_dataset: Callable[..., Dataset], is_first: bool, writes: int
 ) -> None:
     # GIVEN a run that is interrupted after some writes
     s3 = FakeS3()
     if not is_first:
-        load_into(s3, dataset("bus", "motorcycle"))
+        load_into(s3, make_dataset("bus", "motorcycle"))
     s3.put_object(Bucket=BUCKET, Key="train/mine.png", Body=b"not staging's")
     s3.writes_left = writes
     with contextlib.suppress(InterruptedRunError):  # the largest number of writes is enough for the whole run
-        load_into(s3, dataset())
+        load_into(s3, make_dataset())
 
     # THEN the manifest, if it exists, describes the objects in the bucket
     if "manifest.json" in s3.objects:
@@ -166,7 +166,7 @@ def test_interrupted_run_is_completed_by_the_next_run(
 
     # WHEN the next run is not interrupted
     s3.writes_left = None
-    images = dataset()
+    images = make_dataset()
     load_into(s3, images)
 
     # THEN
@@ -176,17 +176,17 @@ def test_interrupted_run_is_completed_by_the_next_run(
 
 
 def test_outdated_objects_of_an_interrupted_run_are_deleted(
-    dataset: Callable[..., Dataset],
+    make_dataset: Callable[..., Dataset],
 ) -> None:
     # GIVEN a first run that was interrupted before it wrote its manifest
     s3 = FakeS3()
     s3.writes_left = 15
     with pytest.raises(InterruptedRunError):
-        load_into(s3, dataset("bus", "motorcycle"))
+        load_into(s3, make_dataset("bus", "motorcycle"))
     s3.writes_left = None
 
     # WHEN different classes are staged
-    images = dataset("bicycle", "motorcycle")
+    images = make_dataset("bicycle", "motorcycle")
     load_into(s3, images)
 
     # THEN
@@ -213,14 +213,14 @@ def test_staging_in_a_different_format_deletes_the_objects_of_the_first_format(
         assert manifest.splits["train"].count == 18
 
 
-def test_error_for_a_missing_manifest_says_to_stage(dataset: Callable[..., Dataset]) -> None:
+def test_error_for_a_missing_manifest_says_to_stage(make_dataset: Callable[..., Dataset]) -> None:
     # GIVEN an empty bucket, and then a bucket whose first staging was interrupted
     s3 = FakeS3()
     with pytest.raises(ManifestMissingError, match="make stage"):
         read_manifest(BUCKET, s3=s3)
     s3.writes_left = 10
     with pytest.raises(InterruptedRunError):
-        load_into(s3, dataset())
+        load_into(s3, make_dataset())
 
     # WHEN / THEN
     with pytest.raises(ManifestMissingError, match="make stage"):
@@ -235,10 +235,10 @@ def test_error_for_a_damaged_manifest_says_to_delete_it_and_stage(content: bytes
         read_manifest(BUCKET, s3=s3)
 
 
-def test_first_error_stops_all_uploads(dataset: Callable[..., Dataset]) -> None:
+def test_first_error_stops_all_uploads(make_dataset: Callable[..., Dataset]) -> None:
     # GIVEN a bucket that fails after three writes
     s3: Any = FakeS3()
-    images = dataset()
+    images = make_dataset()
     s3.writes_left = 3
 
     # WHEN
@@ -250,16 +250,16 @@ def test_first_error_stops_all_uploads(dataset: Callable[..., Dataset]) -> None:
 
 
 def test_no_manifest_is_written_if_outdated_objects_cannot_be_deleted(
-    dataset: Callable[..., Dataset],
+    make_dataset: Callable[..., Dataset],
 ) -> None:
     # GIVEN a bucket whose objects may not be deleted
     s3 = FakeS3()
-    load_into(s3, dataset("bicycle", "bus"))
+    load_into(s3, make_dataset("bicycle", "bus"))
     s3.denies_deletes = True
 
     # WHEN
     with pytest.raises(StagingError, match=r"cannot delete s3://some-bucket/t.*Access Denied"):
-        load_into(s3, dataset("bicycle", "motorcycle"))
+        load_into(s3, make_dataset("bicycle", "motorcycle"))
 
     # THEN
     assert "manifest.json" not in s3.objects

@@ -63,7 +63,7 @@ def stage_selection(selection: Selection, directory: Path, data_format: Format =
 
 
 def test_each_reviewed_image_is_always_in_the_same_split(selection: Selection) -> None:
-    # WHEN 80 reviewed images are added, and again with 80 further images
+    # WHEN 80 reviewed images are added, and in a second call these and 80 others, in reverse order
     first, left_out = add_reviewed(selection, reviewed(80))
     again, _ = add_reviewed(selection, reversed(reviewed(160)))
 

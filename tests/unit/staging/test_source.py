@@ -22,7 +22,7 @@ from tests.unit.staging.fakes import FakeS3, Site, serve
 
 
 @pytest.fixture(autouse=True)
-def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def drawn_samples(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Replace the slow drawing of samples by writing a small archive, and return the list of written archives."""
     drawn = []
 
@@ -108,7 +108,7 @@ def test_auto_uses_the_sample_if_the_official_url_returns_an_error(
 
 @pytest.mark.parametrize("source", ["auto", "sample"])
 def test_unknown_classes_are_rejected_before_anything_is_downloaded_or_drawn(
-    official: Site, tmp_path: Path, quick_sample: list[Path], source: str
+    official: Site, tmp_path: Path, drawn_samples: list[Path], source: str
 ) -> None:
     # WHEN
     with pytest.raises(StagingError, match="most similar: bicycle"):
@@ -116,10 +116,10 @@ def test_unknown_classes_are_rejected_before_anything_is_downloaded_or_drawn(
 
     # THEN
     assert official.requests == []
-    assert quick_sample == []
+    assert drawn_samples == []
 
 
-def test_sample_is_drawn_once_for_each_seed(tmp_path: Path, quick_sample: list[Path]) -> None:
+def test_sample_is_drawn_once_for_each_seed(tmp_path: Path, drawn_samples: list[Path]) -> None:
     # WHEN
     first = resolve("sample", directory=tmp_path)
     second = resolve("sample", directory=tmp_path)
@@ -127,7 +127,7 @@ def test_sample_is_drawn_once_for_each_seed(tmp_path: Path, quick_sample: list[P
 
     # THEN
     assert first == second
-    assert len(quick_sample) == 2
+    assert len(drawn_samples) == 2
     assert different_seed.description == "synthetic sample drawn by this project (seed 3)"
 
 

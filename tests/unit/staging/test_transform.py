@@ -112,7 +112,7 @@ def test_validation_images_of_a_class_depend_only_on_the_seed(archive: Archive, 
         dataset = transform(archive, classes=classes, directory=tmp_path / "data", seed=seed)
         return {image.name for image in dataset.splits["validation"]}
 
-    # THEN they depend neither on the order of the classes nor on the number of classes
+    # THEN the validation images of a class depend neither on the order of the classes nor on their number
     first = validation_names("bicycle", "motorcycle", seed=1)
     assert first == validation_names("motorcycle", "bicycle", seed=1)
     assert first < validation_names("bus", "bicycle", "motorcycle", seed=1)

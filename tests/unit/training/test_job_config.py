@@ -40,7 +40,7 @@ def test_fingerprint_depends_on_data_algorithm_and_hyperparameters() -> None:
 
 
 def test_fingerprint_depends_on_whether_the_model_archive_contains_packages() -> None:
-    # GIVEN a request whose containers download packages, and the configuration of an archive that contains them
+    # GIVEN a request whose containers download packages, and a configuration with which the archive contains them
     downloading = request()
     config = replace(CONFIG, bundle_packages=True)
 

@@ -66,8 +66,8 @@ def test_running_or_completed_job_with_the_same_fingerprint_is_found(
     assert find_training_job("scones", "same", sagemaker=FakeJobs(**jobs)) == expected
 
 
-def test_shards_are_divided_among_hosts_only_if_each_host_receives_one() -> None:
-    # GIVEN 9 training shards
+def test_shards_are_divided_among_hosts_only_if_each_host_receives_a_shard() -> None:
+    # GIVEN nine training shards
     data = StagedData(
         classes=("a", "b"),
         training_images=9000,
@@ -78,7 +78,7 @@ def test_shards_are_divided_among_hosts_only_if_each_host_receives_one() -> None
         has_pretraining_data=False,
     )
 
-    # WHEN two hosts train on 9 shards, and on one
+    # WHEN two hosts train on nine shards, and on one shard
     channels = input_channels(ALGORITHMS["pytorch"], make_config(instance_count=2), data, {})
     one_shard = input_channels(ALGORITHMS["pytorch"], make_config(instance_count=2), replace(data, shards=1), {})
 

@@ -44,7 +44,12 @@ class FakeSageMaker:
 
 
 def summarize_job(number: int, value: float | None) -> dict[str, Any]:
-    """Return SageMaker's summary of a training job, which runs if `value`, its objective metric, is None."""
+    """Return SageMaker's summary of a training job.
+
+    Parameters
+    ----------
+    value : objective metric of the job, or None if the job is running
+    """
     objective = {} if value is None else {OBJECTIVE: {"MetricName": "validation_accuracy", "Value": value}}
     return {
         "TrainingJobName": f"job-{number:03d}",

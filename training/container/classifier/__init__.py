@@ -1,1 +1,1 @@
-"""The vehicle classifier inside SageMaker's containers: training, ONNX export and serving."""
+"""The vehicle classifier inside SageMaker's containers: training, ONNX export, serving and drift detection."""

@@ -21,7 +21,7 @@ class RandomDraws:
     Attributes
     ----------
     mirrored : n numbers; an image whose number is below 0.5 is mirrored
-    positions : top and left edge of the crop in `random_crop`, or shift to the right and down in `warp`, n x 2
+    positions : top and left edge of the crop in `random_crop`, or horizontal and vertical shift in `warp`, n x 2
     scales : n numbers that determine the scale in `warp`
     colors : changes of brightness, contrast and saturation, n x 3
     covers : area and position of the square that `cutmix` replaces, n x 3

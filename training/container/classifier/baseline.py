@@ -118,35 +118,38 @@ def parse_baseline(content: Any, *, classes: int) -> Sample:
         raise BaselineError(f"{FILE} must be an object with the version {VERSION}")
     counts = content.get("predicted")
     if not isinstance(counts, list) or len(counts) != classes or not all(is_count(each) for each in counts):
-        raise BaselineError(f"predicted in {FILE} must be {classes} counts")
+        raise BaselineError(f"predicted in {FILE} must be a list of {classes} counts")
     images = sum(counts)
     if not 1 <= images <= MAX_IMAGES:
         raise BaselineError(f"{FILE} must describe 1 to {MAX_IMAGES} images (got {images})")
     values = content.get("statistics")
     if not isinstance(values, dict) or sorted(values) != sorted(STATISTICS):
-        raise BaselineError(f"statistics in {FILE} must be {', '.join(STATISTICS)}")
+        raise BaselineError(f"statistics in {FILE} must have the fields {', '.join(STATISTICS)}")
     embeddings = content.get("embeddings")
     if not isinstance(embeddings, list) or len(embeddings) != images:
         raise BaselineError(f"embeddings in {FILE} must be one list for each image")
     width = len(embeddings[0]) if isinstance(embeddings[0], list) else 0
     if not 1 <= width <= MAX_DIMENSIONS:
-        raise BaselineError(f"embeddings in {FILE} must have 1 to {MAX_DIMENSIONS} numbers (got {width})")
+        raise BaselineError(f"each embedding in {FILE} must have 1 to {MAX_DIMENSIONS} numbers (got {width})")
     return Sample(
         statistics={name: parse_numbers(values[name], images, name) for name in STATISTICS},
         predicted=np.array(counts, dtype=np.int64),
-        embeddings=np.stack([parse_numbers(each, width, "embeddings") for each in embeddings]),
+        embeddings=np.stack([parse_numbers(each, width, "each embedding") for each in embeddings]),
     )
 
 
 def parse_numbers(values: Any, length: int, name: str) -> NDArray[np.float64]:
     """Return `values` as an array, or raise BaselineError if it is not a list of `length` finite numbers."""
     if not isinstance(values, list) or len(values) != length or not all(is_number(each) for each in values):
-        raise BaselineError(f"{name} in {FILE} must be lists of {length} numbers")
+        raise BaselineError(f"{name} in {FILE} must be a list of {length} numbers")
     return np.array(values, dtype=np.float64)
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a number below LARGEST. The JSON parser also accepts NaN and integers of any length."""
+    """Return whether a value is a number between -LARGEST and LARGEST.
+
+    Python's JSON parser also accepts NaN, infinity and integers of any length.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return abs(value) < LARGEST  # false for NaN and infinity

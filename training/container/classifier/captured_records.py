@@ -35,7 +35,7 @@ class Record:
         several images, a slash and the image's number, counted from 1, are added
     event_id : SageMaker's ID of the request
     time : time of the response in UTC, to the second
-    image : image file in the request, which may be invalid; None if the endpoint captured only the response
+    image : content of the image file in the request, not validated; None if the endpoint captured only the response
     probabilities : predicted probabilities, in class order
     """
 
@@ -74,7 +74,7 @@ def object_name(record_id: str) -> str:
 
 
 def parse_records(line: bytes, *, classes: int) -> list[Record]:
-    """Return the records in a line of captured data, which describes a request: one record for each image.
+    """Return a record for each image of the request that a line of captured data describes.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def parse_records(line: bytes, *, classes: int) -> list[Record]:
     Raises
     ------
     MalformedRecordError
-        The line is not JSON or lacks a field, or the response does not have `classes` probabilities for each image of
-        the request.
+        The line is not JSON, a field is missing or invalid, or the response does not have `classes` probabilities for
+        each image of the request.
     """
     content = _load(line)
     data, event = _object(content, "captureData"), _object(content, "eventMetadata")

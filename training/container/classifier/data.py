@@ -46,8 +46,8 @@ class EncodedImage:
 def read_channel(name: str, *, classes: int, size: int, environment: Mapping[str, str] = os.environ) -> Split:
     """Read the images and labels of a split from its input channel.
 
-    If the channel contains `*.rec` shards, all shards are read. Otherwise the images are read that the manifest in the
-    channel `<name>_lst` lists.
+    If the channel contains `*.rec` shards, all shards are read. Otherwise the manifest in the channel `<name>_lst`
+    lists the images to read.
 
     Parameters
     ----------

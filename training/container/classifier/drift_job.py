@@ -40,10 +40,10 @@ from .window_sample import WindowSample, image_hash
 
 HOUR = timedelta(hours=1)
 CHUNK = 2**16  # number of bytes that are read at once
-MAX_EXAMPLES = 10  # unusual images that are stored for review
-MAX_REASONS = 5  # malformed lines whose reasons the result lists
+MAX_EXAMPLES = 10  # largest number of unusual images that are stored for review
+MAX_REASONS = 5  # largest number of malformed lines whose reasons are in the result
 SMALLEST_P = 1e-9  # smaller p-values are printed as "p below 1e-09"
-MAX_POINTS = 300  # embeddings of the baseline and of the window whose first two components the result lists
+MAX_POINTS = 300  # largest number of embeddings in the result, for the baseline and for the window
 SUBJECT_LENGTH = 100  # maximum length of an SNS subject: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")  # S3 error codes if the object already exists
 

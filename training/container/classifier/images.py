@@ -29,7 +29,7 @@ class ImageError(ValueError):
 def decode_image(
     body: bytes, formats: tuple[str, ...], size: int, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.uint8]:
-    """Decode an image and resize it to the network's input.
+    """Decode an image and resize it to the network's input. `read_image` describes the other parameters and the errors.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def decode_image(
     Returns
     -------
     uint8, size x size x 3
-        The pixels in RGB order. `read_image` describes the other parameters and the errors.
+        The pixels in RGB order.
     """
     image = read_image(body, formats, max_bytes=max_bytes, max_pixels=max_pixels)
     if image.size != (size, size):

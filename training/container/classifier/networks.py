@@ -44,7 +44,7 @@ class PretrainedNetwork(nn.Module):
                 module.weight.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "PretrainedNetwork":
-        """Keep the batch statistics of ImageNet, because a few hundred images are too few for new statistics."""
+        """Set the mode, but keep ImageNet's batch statistics: a few hundred images are too few for new statistics."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -135,7 +135,7 @@ class ResidualBlock(nn.Module):
 
 
 def conv_block(before: int, after: int) -> nn.Sequential:
-    """Return a convolution, batch normalization and ReLU."""
+    """Return a convolution from `before` to `after` channels, batch normalization and ReLU."""
     return nn.Sequential(
         nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
     )

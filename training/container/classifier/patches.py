@@ -52,7 +52,10 @@ class PatchSimilarity(nn.Module):
         self.patches = constant(2 * PATCHES, components, 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return features, n x (2 PATCHES GRID^2), of images, n x 3 x SIDE x SIDE; a mirror image has the same."""
+        """Return features, n x (2 PATCHES GRID^2), of images, n x 3 x SIDE x SIDE.
+
+        An image and its mirror image have the same features.
+        """
         whitened = functional.conv2d(images.contiguous(memory_format=torch.channels_last), self.whitening)
         similarity = functional.conv2d(whitened / (whitened.norm(dim=1, keepdim=True) + NORM_FLOOR), self.patches)
         pooled = torch.cat([self._pool(similarity), self._pool(-similarity)], 1).sqrt()

@@ -59,7 +59,7 @@ class ProcessGroup:
 
 
 def join_processes(environment: Mapping[str, str] = os.environ) -> ProcessGroup:
-    """Join the processes that torchrun's environment variables describe, or return a group of one without torchrun."""
+    """Join the processes that torchrun's environment variables describe; without torchrun, return a single process."""
     rank, local_rank = (int(environment.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
     size, local_size = (int(environment.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cuda = torch.cuda.is_available()

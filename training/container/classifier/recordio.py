@@ -44,7 +44,7 @@ def _read_record(frame: bytes, stream: BinaryIO, name: str) -> tuple[int, int, b
 def _read_content(frame: bytes, stream: BinaryIO, name: str) -> bytes:
     """Return a record's content, including magic numbers that occur in it.
 
-    Where the content contains the magic number, the writer splits it into frames and omits the number. This function
+    The writer splits the content into frames at each aligned magic number, and omits the number. This function
     therefore inserts the magic number between frames.
     """
     parts: list[bytes] = []

@@ -59,7 +59,7 @@ def parse(hyperparameters: Mapping[str, Any]) -> Settings:
     Raises
     ------
     InputError
-        A hyperparameter is unknown, missing, not a number or out of range.
+        A hyperparameter is unknown, missing, invalid or out of range.
     """
     # AWS's tools add hyperparameters with these prefixes
     given = {name: value for name, value in hyperparameters.items() if not name.startswith(("sagemaker_", "_tuning_"))}

@@ -21,13 +21,18 @@ from .settings import Settings
 WARM_UP = 0.2  # share of the training steps in which the learning rate rises
 LABEL_SMOOTHING = 0.1
 SEED_STRIDE = 10_007  # larger than the largest `epochs`, so that each seed and epoch has a different generator
-CLOSE_EPOCHS, CLOSE_SIDE = 0.7, 0.75  # in the first 70 % of the epochs, crops have 75 % of an image's side
+SMALL_CROP_EPOCHS, SMALL_CROP_SIDE = 0.7, 0.75  # in the first 70 % of the epochs, crops have 75 % of an image's side
 HEAD_RATE = 10  # learning rate of the new last layer, relative to the learning rate of the pretrained layers
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """The metrics of an epoch: accuracies and losses over all processes, and this process's duration in seconds."""
+    """The metrics of an epoch: accuracies and losses over all processes, and this process's duration in seconds.
+
+    Attributes
+    ----------
+    epoch : number of the epoch, counted from 0
+    """
 
     epoch: int
     train_accuracy: float
@@ -193,9 +198,9 @@ class Trainer:
         targets: Tensor = functional.one_hot(labels, self.network.head.out_features).float()
         if isinstance(self.network, PretrainedNetwork):
             return warp(images, draws, IMAGENET_SIDE), targets
-        close = len(self.epochs) < CLOSE_EPOCHS * self._settings.epochs
+        is_small = len(self.epochs) < SMALL_CROP_EPOCHS * self._settings.epochs
         side = images.shape[1]
-        crops = crop_and_jitter(images, draws, round(side * CLOSE_SIDE) if close else side)
+        crops = crop_and_jitter(images, draws, round(side * SMALL_CROP_SIDE) if is_small else side)
         return cutmix(crops, targets, draws)
 
 
@@ -300,7 +305,7 @@ def predict(network: nn.Module, split: Split, batch: int = 128) -> Tensor:
 
 
 def split_trained(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
-    """Return the part of a network that is trained, and the constant logits that the untrained part adds."""
+    """Return the part of a network that gradient descent trains, and the constant logits that the other part adds."""
     if isinstance(network, ScratchNetwork):
         return network.residual, predict(network.patches, split, BATCH)
     return network, torch.zeros(())

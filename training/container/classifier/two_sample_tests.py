@@ -19,8 +19,7 @@ def population_stability_index(baseline: Counts, window: Counts) -> float:
     The index is the symmetric Kullback-Leibler divergence of the shares of examples per bin. Half an example is added
     to each bin, because a share of zero has no logarithm.
 
-    Source: Siddiqi, "Credit Risk Scorecards", 2006, which calls 0.1 a small change and 0.25 a significant
-    change.
+    Source: Siddiqi, "Credit Risk Scorecards", 2006, which calls 0.1 a small change and 0.25 a significant change.
     """
     expected, actual = ((counts + 0.5) / (counts + 0.5).sum() for counts in (baseline, window))
     return float(((actual - expected) * np.log(actual / expected)).sum())
@@ -31,8 +30,8 @@ def kolmogorov_smirnov(first: Values, second: Values) -> tuple[float, float]:
 
     Together, the empirical distribution functions of both samples form a path on a grid of n x m steps. If both samples
     have the same distribution, all paths are equally likely. The p-value is the share of paths whose statistic is at
-    least as large as the observed statistic. If the samples contain equal values, the
-    p-value is too large rather than too small.
+    least as large as the observed statistic. If the samples contain equal values, the p-value is too large rather than
+    too small.
 
     Source: Hodges, "The significance probability of the Smirnov two-sample test", 1958.
     """
@@ -96,8 +95,8 @@ def class_mix(first: Counts, second: Counts, generator: np.random.Generator) -> 
     present = pooled > 0
     first, pooled = first[present], pooled[present]
     total, size = int(pooled.sum()), int(first.sum())
-    # The sums are constant, so the counts of the second sample follow from the counts of the first, and `statistic`
-    # needs only the first.
+    # The sum of both samples' counts is constant for each class, so the first sample's counts determine the second's,
+    # and `statistic` needs only the first.
     expected = pooled * (size / total)
     scale = total / (total - size) / expected
 
