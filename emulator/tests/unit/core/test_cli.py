@@ -31,7 +31,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """The directory of a running emulator, for which this process and its HTTP server are a substitute."""
+    """A directory whose state file names this process, with an HTTP server, as the running emulator."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -160,7 +160,7 @@ def test_every_command_has_a_help_text(action: str, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith(f"usage: sagelocal {action} ")
 
 
-def test_help_names_the_variable_with_the_emulator_url() -> None:
+def test_help_names_the_environment_variable_for_the_emulator_url() -> None:
     # WHEN
     ended = run("--help")
     # THEN

@@ -92,7 +92,7 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
             {"m": '[{"prefix": 5}, "y"]'},
             {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"},
             DataSourceError,
-            "not a man",
+            "is not a manifest",
         ),
         ({"m": "{}"}, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"}, DataSourceError, "is not a manifest"),
         (
