@@ -54,7 +54,7 @@ def test_missing_channel_is_refused(name: str) -> None:
             "Channels train and validation have different content types",
         ),
     ],
-    ids=["unknown", "no type", "no type of a list", "wrong type", "different types"],
+    ids=["unknown", "missing type", "missing type of a list", "wrong type", "different types"],
 )
 def test_channel_with_an_unknown_name_or_wrong_content_type_is_refused(
     changed: dict[str, dict[str, str]], reason: str
@@ -174,9 +174,9 @@ def test_incomplete_image_channel_is_refused(tmp_path: Path, damage: Callable[[P
     [
         ("train.txt", b"x", r"No \.rec file in train channel"),
         ("train.rec", b"", r"Unable to start training\. Empty \.rec file in train channel\."),
-        ("train.rec", b"no records", r"Invalid \.rec file train\.rec in the train channel"),
+        ("train.rec", b"not records", r"Invalid \.rec file train\.rec in the train channel"),
         ("train.rec", image_record(2, png(0)), r"record 0 of train\.rec in the train channel has class 2"),
-        ("train.rec", image_record(0, b"no image"), r"record 0 of train\.rec in the train channel is broken"),
+        ("train.rec", image_record(0, b"not an image"), r"record 0 of train\.rec in the train channel is broken"),
     ],
     ids=["none", "empty", "broken", "class", "image"],
 )

@@ -29,17 +29,17 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
 class Response:
     """The server's response to a request.
 
-    body    : body of the request
+    content : body of the request
     environ : more members of the WSGI environment
     """
 
-    def __init__(self, application: Application, body: bytes, **environ: Any) -> None:
+    def __init__(self, application: Application, content: bytes, **environ: Any) -> None:
         given = {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": "/invocations",
             "CONTENT_TYPE": "image/png",
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(content)),
+            "wsgi.input": io.BytesIO(content),
             **environ,
         }
         self.body = b"".join(application(given, self._start)).decode()

@@ -36,7 +36,7 @@ def test_one_log_object_contains_the_records_of_many_requests() -> None:
     # GIVEN
     backend = FakeBackend()
 
-    # WHEN as many requests are logged as one object contains
+    # WHEN as many requests are logged as one log object has records
     log_request(backend, request("PUT", "/images/folder/a?x=1"), "images")
     for _ in range(RECORDS - 2):
         log_request(backend, request("GET", "/images"), "images")

@@ -112,7 +112,7 @@ def test_burst_of_short_invocations_starts_few_environments(pool: Pool) -> None:
     # WHEN
     with ThreadPoolExecutor(pool_module.MAX_CONCURRENCY) as threads:
         processes = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
-    # THEN most invocations have reused an environment that another invocation had started
+    # THEN invocations have reused environments that other invocations had started
     assert len(processes) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
 
 
@@ -132,14 +132,14 @@ def test_long_invocations_run_concurrently(pool: Pool, shared: Path) -> None:
 def test_reserved_concurrency_is_enforced(pool: Pool) -> None:
     # GIVEN
     function = make_function()
-    # WHEN one invocation is reserved, THEN it succeeds; WHEN none is reserved, THEN it is refused
+    # WHEN / THEN an invocation succeeds with a reserved concurrency of 1, and is refused with 0
     run(pool, function, reserved=1)
     with pytest.raises(TooManyRequestsError):
         run(pool, function, reserved=0)
 
 
 def test_functions_run_without_the_c_extension_of_awslambdaric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a runtime that has the fallback client in Python, as on macOS
+    # GIVEN a runtime that has the fallback client in Python instead of the C extension, as on macOS
     original = runtime.create_runtime
 
     def without_extension(directory: Path) -> Path:

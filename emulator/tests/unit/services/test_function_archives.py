@@ -24,7 +24,7 @@ def make_archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> Archive:
 
 
 def member(name: str, mode: int) -> zipfile.ZipInfo:
-    """Return the name of an archive's file with a file mode."""
+    """Return the name and the file mode of an archive's member."""
     info = zipfile.ZipInfo(name)
     info.external_attr = mode << 16
     return info
@@ -45,7 +45,7 @@ def test_archive_is_unpacked_only_once(tmp_path: Path) -> None:
     # GIVEN an unpacked archive, to whose directory a file was added
     store, archive = Archives(tmp_path), make_archive(("a", b"1"))
     (store.path(archive) / "mark").touch()
-    # WHEN the archive is unpacked again, THEN this file still exists
+    # WHEN the directory is requested again, THEN the file still exists
     assert (store.path(archive) / "mark").exists()
 
 

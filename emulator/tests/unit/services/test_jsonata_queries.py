@@ -15,11 +15,11 @@ def test_expression_is_parsed_once_for_all_threads(monkeypatch: pytest.MonkeyPat
     parsed: list[Any] = []
     original = Jsonata.__init__
 
-    def count(self: Any, expression: str) -> None:
+    def record(self: Any, expression: str) -> None:
         parsed.append(expression)
         original(self, expression)
 
-    monkeypatch.setattr(Jsonata, "__init__", count)
+    monkeypatch.setattr(Jsonata, "__init__", record)
     expression = "$map($numbers, function($number) { $number * $factor })"
     evaluate(expression, {"numbers": [1], "factor": 1})
 
