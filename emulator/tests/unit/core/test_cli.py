@@ -31,7 +31,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """A directory whose state file names this process, with an HTTP server, as the running emulator."""
+    """The directory of a running emulator; this process, with an HTTP server, takes the emulator's place."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

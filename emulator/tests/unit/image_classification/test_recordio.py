@@ -29,7 +29,7 @@ def test_record_with_several_labels_is_read(tmp_path: Path) -> None:
 
 
 def test_record_that_the_writer_has_split_is_joined(tmp_path: Path) -> None:
-    # GIVEN a record that is split, because its content contains RecordIO's magic number, and a next record
+    # GIVEN a record that is split, because its content contains RecordIO's magic number, and another record after it
     content = struct.pack("<IfQQ", 0, 1, 0, 0) + b"1234" + MAGIC + b"5678" + MAGIC + b"90"
     pieces = content.split(MAGIC)
     assert len(pieces) == 3

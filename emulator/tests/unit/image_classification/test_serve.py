@@ -70,7 +70,7 @@ def test_ping_succeeds(application: Application) -> None:
     ],
     ids=["png", "jpeg", "x-image, png", "x-image, jpeg"],
 )
-def test_image_of_any_size_and_format_has_class_probabilities(
+def test_png_and_jpeg_of_any_size_have_class_probabilities(
     application: Application, content_type: str, body: bytes
 ) -> None:
     # WHEN

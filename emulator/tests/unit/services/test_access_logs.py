@@ -10,7 +10,7 @@ from sagelocal.services.s3.access_logs import RECORDS, log_request
 
 
 class FakeBackend:
-    """A substitute for moto's S3 backend. The bucket `images` logs into the bucket `logs`, which has no logging."""
+    """A substitute for moto's S3 backend. The bucket `images` logs into the bucket `logs`, which is not logged."""
 
     account_id = "123456789012"
 

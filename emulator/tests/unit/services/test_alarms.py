@@ -34,7 +34,7 @@ def datum(value: float, *, age: float = 1, name: str = "Errors", dimensions: Any
 
 
 def alarm(**changes: Any) -> Alarm:
-    """Return an alarm that, unless settings are changed, goes into ALARM if more than 2 errors occur in one minute."""
+    """Return an alarm that, without `changes`, goes into ALARM if more than 2 errors occur in one minute."""
     settings: dict[str, Any] = {
         "account_id": "123456789012",
         "region_name": "us-east-1",

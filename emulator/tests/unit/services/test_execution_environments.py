@@ -64,17 +64,17 @@ def run(pool: Pool, function: Function, event: object = None, *, reserved: int |
 def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path: Path) -> None:
     # GIVEN
     function = make_function()
-    process = run(pool, function)
-    assert isinstance(process, int)
-    # WHEN environments are removed that have been idle for an hour, and then all idle environments
+    pid = run(pool, function)
+    assert isinstance(pid, int)
+    # WHEN environments are ended that have been idle for an hour, and then all idle environments
     pool.reap(idle_seconds=3600)
-    still_running = start_time(process)
+    still_running = start_time(pid)
     pool.reap(idle_seconds=0)
     # THEN
     assert still_running
-    assert start_time(process) is None
+    assert start_time(pid) is None
     assert list((tmp_path / "lambda" / "environments").iterdir()) == []
-    assert run(pool, function) != process
+    assert run(pool, function) != pid
 
 
 @pytest.fixture
@@ -111,9 +111,9 @@ def test_burst_of_short_invocations_starts_few_environments(pool: Pool) -> None:
     function = make_function("import os, time\ntime.sleep(1)\ndef main(event, context): return os.getpid()")
     # WHEN
     with ThreadPoolExecutor(pool_module.MAX_CONCURRENCY) as threads:
-        processes = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
+        pids = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
     # THEN invocations have reused environments that other invocations had started
-    assert len(processes) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
+    assert len(pids) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
 
 
 def test_long_invocations_run_concurrently(pool: Pool, shared: Path) -> None:

@@ -43,7 +43,7 @@ def test_each_evaluation_has_its_own_time_and_random_values() -> None:
     assert first[1] != second[1]
 
 
-def test_variable_that_an_evaluation_assigns_does_not_exist_in_the_next() -> None:
+def test_assigned_variable_does_not_exist_in_the_next_evaluation() -> None:
     # GIVEN an expression that assigns the variable b after it has tested whether b exists
     expression = "($exists($b) ? 'known' : 'unknown') & ($b := $a)"
 
