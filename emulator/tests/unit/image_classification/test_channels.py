@@ -190,7 +190,7 @@ def test_invalid_recordio_channel_is_refused(tmp_path: Path, name: str, content:
 
 def png_with_late_profile() -> bytes:
     """Return a PNG image whose color profile is empty and follows the pixels, so that Pillow 13 raises IndexError."""
-    end = png(0)[-12:]
+    end = png(0)[-12:]  # the chunk IEND
     empty = struct.pack(">I", 0) + b"iCCP" + struct.pack(">I", zlib.crc32(b"iCCP"))
     return png(0).removesuffix(end) + empty + end
 

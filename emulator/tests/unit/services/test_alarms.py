@@ -117,7 +117,7 @@ def test_alarm_evaluates_a_metric_math_expression() -> None:
 
 
 def test_statistics_combine_single_values_and_statistic_sets() -> None:
-    # GIVEN
+    # GIVEN two values, and a statistic set of two values from 0 to 8 with the sum 8
     data = [datum(1), datum(3), MetricAggregatedDatum("Some", "Errors", 0, 8, 2, 8, DIMENSIONS, NOW)]
 
     # WHEN

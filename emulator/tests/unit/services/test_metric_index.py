@@ -22,7 +22,8 @@ def values(index: MetricIndex, age: float) -> list[float]:
 
 
 def test_data_points_in_a_period_are_found_in_the_order_of_their_times() -> None:
-    # GIVEN unordered data points: at the start and the end of the period, within and after it, and of another metric
+    # GIVEN unordered data points whose values are their ages: at the start and the end of the period, within and after
+    # it, and one of another metric
     data = [datum(5, 5), datum(60, 60), datum(59, 59), datum(0, 0), datum(-1, -1), datum(9, 9, "Other")]
     data.append(datum(7, 7))  # without a time zone
     data[-1].timestamp = data[-1].timestamp.replace(tzinfo=None)
