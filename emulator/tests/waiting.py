@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-# Seconds between two attempts. The pauses grow, because frequent requests slow down the job that a test waits for.
+# Seconds between two attempts. The pauses grow, because frequent attempts slow down the operation.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.3
 
 

@@ -1,16 +1,20 @@
 """Unpacks the zip files of functions and layers to disk. Archives with the same content are unpacked only once."""
 
 import io
+import lzma
 import shutil
 import stat
 import tempfile
 import threading
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from sagelocal.services.awslambda.errors import InvalidZipError
 from sagelocal.services.awslambda.function import Archive
 
+# Errors of zipfile, of its decompressors, and of a member that cannot be written
+UNZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 MAX_BYTES = 262_144_000  # AWS's limit on the unpacked size of a function and its layers
 
 
@@ -29,7 +33,8 @@ class Archives:
         Raises
         ------
         InvalidZipError
-            An archive is not a zip file, is too large when unpacked, or has a link or a member outside the directory.
+            An archive is not a zip file or is damaged, is too large when unpacked, has a link or a member outside the
+            directory, or contains a member that cannot be written.
         """
         digests = "-".join(archive.sha256.replace("/", "_") for archive in archives)  # AWS encodes digests in base64
         target = self._directory / (digests or "empty")
@@ -55,7 +60,7 @@ def _unpack(content: bytes, target: Path) -> None:
                 raise InvalidZipError(f"its content must not exceed {MAX_BYTES} bytes (got {size})")
             for member in members:
                 _unpack_member(opened, member, target)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except UNZIP_ERRORS as error:
         raise InvalidZipError(str(error)) from error
 
 

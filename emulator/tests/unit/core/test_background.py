@@ -71,7 +71,7 @@ def test_started_emulator_is_recorded_and_responds(directory: Path, program: Pat
 
 
 def test_start_passes_options_to_the_server(directory: Path, program: Path) -> None:
-    # GIVEN
+    # GIVEN a program that prints its arguments and fails, so that the error contains them
     program.write_text("import sys; print(sys.argv[1:]); sys.exit(1)")
     # WHEN / THEN
     with pytest.raises(SagelocalError, match=r"\['--port', '1'\]$"):
@@ -210,7 +210,7 @@ def test_stop_ends_the_process_and_returns_false_if_none_runs(directory: Path, p
 def test_emulator_is_ended_if_its_state_file_cannot_be_written(
     directory: Path, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a full disk
+    # GIVEN a full disk, and a list of the processes that `start` launches
     processes: list[subprocess.Popen[bytes]] = []
     launch = background.launch
 

@@ -31,7 +31,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """The directory of a running emulator, for which this process and its HTTP server are a substitute."""
+    """The directory of a running emulator; this process, with an HTTP server, takes the emulator's place."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -143,7 +143,8 @@ def test_start_passes_its_options_to_the_server(
     status = main(["start", *arguments, "--directory", str(tmp_path), "--invalidate", "a", "b"])
     # THEN
     assert calls == [(tmp_path, {"arguments": arguments, "invalidate": [Path("a"), Path("b")]})]
-    assert (status, capsys.readouterr().out[:34]) == (0, "emulator at http://127.0.0.1:5000 ")
+    assert status == 0
+    assert capsys.readouterr().out.startswith("emulator at http://127.0.0.1:5000 ")
 
 
 def test_stop_without_an_emulator_succeeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +172,7 @@ def test_every_command_has_a_help_text(action: str, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith(f"usage: sagelocal {action} ")
 
 
-def test_help_names_the_variable_with_the_emulator_url() -> None:
+def test_help_names_the_environment_variable_for_the_emulator_url() -> None:
     # WHEN
     ended = run("--help")
     # THEN

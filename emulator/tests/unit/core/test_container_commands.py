@@ -56,8 +56,8 @@ def test_no_image_has_a_command_without_an_images_file() -> None:
     ],
     ids=[
         "missing",
-        "no JSON",
-        "no object",
+        "invalid JSON",
+        "not an object",
         "invalid pattern",
         "unknown mode",
         "no mode",

@@ -13,7 +13,7 @@ from sagelocal.core.deliveries import Deliveries, Failure
 
 @pytest.fixture
 def deliver(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that calls a target, with retries but no pauses, and returns the final failure, or None."""
+    """Return a function that calls a target, with retries but no pauses, and returns the failure, or None."""
     monkeypatch.setattr(deliveries, "FIRST_BACKOFF", 0.0)
     monkeypatch.setattr(deliveries, "POLL_INTERVAL", 0.001)
     queue = Deliveries()
@@ -74,7 +74,7 @@ def test_permanent_error_is_not_retried(deliver: Any) -> None:
     assert (failure.retries, failure.condition) == (0, None)
 
 
-def test_failing_call_does_not_end_its_thread(deliver: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_failing_call_does_not_end_its_thread() -> None:
     # GIVEN twice as many failing calls as threads
     def fail() -> None:
         raise ValueError("broken")
@@ -83,9 +83,9 @@ def test_failing_call_does_not_end_its_thread(deliver: Any, capfd: pytest.Captur
     for _ in range(2 * deliveries.WORKERS):
         queue.run(fail)
     together = threading.Barrier(deliveries.WORKERS + 1, timeout=30)
-    # WHEN calls follow that return only when as many of them run as there are threads
+    # WHEN one call for each thread follows, and each waits until all of them run
     for _ in range(deliveries.WORKERS):
         queue.run(together.wait)
-    # THEN they return, so no thread has ended
+    # THEN all of them run, so no thread has ended
     together.wait()
     queue.stop()

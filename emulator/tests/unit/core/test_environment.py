@@ -8,11 +8,13 @@ from sagelocal.core.environment import child_environment
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        pytest.param({}, ("us-east-1", "us-east-1"), id="default"),
-        pytest.param({"AWS_REGION": "eu-west-1"}, ("eu-west-1", "eu-west-1"), id="region"),
-        pytest.param({"AWS_DEFAULT_REGION": "eu-west-1"}, ("eu-west-1", "eu-west-1"), id="default-region"),
+        pytest.param({}, ("us-east-1", "us-east-1"), id="neither-is-given"),
+        pytest.param({"AWS_REGION": "eu-west-1"}, ("eu-west-1", "eu-west-1"), id="only-region"),
+        pytest.param({"AWS_DEFAULT_REGION": "eu-west-1"}, ("eu-west-1", "eu-west-1"), id="only-default-region"),
         pytest.param(
-            {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, ("eu-west-1", "eu-west-2"), id="both"
+            {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"},
+            ("eu-west-1", "eu-west-2"),
+            id="both-are-given",
         ),
     ],
 )

@@ -86,7 +86,7 @@ RECORD_CHANNELS = {name: channel("application/x-recordio") for name in ("train",
 class Job:
     """The folders and environment variables of a training job, with 8 training images and 4 validation images."""
 
-    def __init__(self, root: Path, environment: pytest.MonkeyPatch) -> None:
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
         for folder in ("config", "model", "output"):
             (root / folder).mkdir()
@@ -97,7 +97,7 @@ class Job:
             ("SM_OUTPUT_FAILURE", "output/failure"),
             ("SM_CHECKPOINT_DIR", "checkpoints"),
         ):
-            environment.setenv(variable, str(root / path))
+            monkeypatch.setenv(variable, str(root / path))
         write_images(root / "data", "train", 8)
         write_images(root / "data", "validation", 4)
         self.configure()

@@ -14,7 +14,7 @@ from sagelocal.services.sagemaker.builtin_metrics import metric_definitions
         ("validation:accuracy", "[10/10/2025 12:00:00 INFO 139] Epoch[0] Validation-accuracy=1.000000", "1.000000"),
     ],
 )
-def test_log_line_contains_only_its_own_metric(name: str, line: str, value: str) -> None:
+def test_log_line_matches_only_the_definition_of_its_metric(name: str, line: str, value: str) -> None:
     # WHEN
     found = {
         each["Name"]: match[1]

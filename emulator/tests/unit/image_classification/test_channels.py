@@ -54,7 +54,7 @@ def test_missing_channel_is_refused(name: str) -> None:
             "Channels train and validation have different content types",
         ),
     ],
-    ids=["unknown", "no type", "no type of a list", "wrong type", "different types"],
+    ids=["unknown", "missing type", "missing type of a list", "wrong type", "different types"],
 )
 def test_channel_with_an_unknown_name_or_wrong_content_type_is_refused(
     changed: dict[str, dict[str, str]], reason: str
@@ -174,9 +174,9 @@ def test_incomplete_image_channel_is_refused(tmp_path: Path, damage: Callable[[P
     [
         ("train.txt", b"x", r"No \.rec file in train channel"),
         ("train.rec", b"", r"Unable to start training\. Empty \.rec file in train channel\."),
-        ("train.rec", b"no records", r"Invalid \.rec file train\.rec in the train channel"),
+        ("train.rec", b"not records", r"Invalid \.rec file train\.rec in the train channel"),
         ("train.rec", image_record(2, png(0)), r"record 0 of train\.rec in the train channel has class 2"),
-        ("train.rec", image_record(0, b"no image"), r"record 0 of train\.rec in the train channel is broken"),
+        ("train.rec", image_record(0, b"not an image"), r"record 0 of train\.rec in the train channel is broken"),
     ],
     ids=["none", "empty", "broken", "class", "image"],
 )
@@ -190,7 +190,7 @@ def test_invalid_recordio_channel_is_refused(tmp_path: Path, name: str, content:
 
 def png_with_late_profile() -> bytes:
     """Return a PNG image whose color profile is empty and follows the pixels, so that Pillow 13 raises IndexError."""
-    end = png(0)[-12:]
+    end = png(0)[-12:]  # the chunk IEND
     empty = struct.pack(">I", 0) + b"iCCP" + struct.pack(">I", zlib.crc32(b"iCCP"))
     return png(0).removesuffix(end) + empty + end
 

@@ -131,7 +131,7 @@ def test_lr_scheduler_step_is_a_list_of_epochs() -> None:
 
 
 @pytest.mark.parametrize("depth", CIFAR_DEPTHS)
-def test_cifar_depth_refuses_large_images(depth: int) -> None:
+def test_image_shape_above_32_pixels_is_refused_for_a_cifar_depth(depth: int) -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,32,32"}).num_layers == depth
     for shape in ("3,33,32", "3,32,33", "3,224,224"):
@@ -140,7 +140,7 @@ def test_cifar_depth_refuses_large_images(depth: int) -> None:
 
 
 @pytest.mark.parametrize("depth", IMAGENET_DEPTHS)
-def test_imagenet_depth_refuses_images_of_28_pixels(depth: int) -> None:
+def test_image_shape_of_28_pixels_is_refused_for_an_imagenet_depth(depth: int) -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,32,32"}).num_layers == depth
     with pytest.raises(CustomerError, match=f"num_layers {depth} is for images with a height of at least 29 pixels"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sagelocal.containers.image_classification.recordio import MAGIC, LabelledImage, RecordError, read
+from sagelocal.containers.image_classification.recordio import IMAGE_HEADER, MAGIC, LabelledImage, RecordError, read
 
 from .examples import image_record, record
 
@@ -23,14 +23,14 @@ def test_records_are_read_in_order(tmp_path: Path) -> None:
 def test_record_with_several_labels_is_read(tmp_path: Path) -> None:
     # GIVEN
     path = tmp_path / "train.rec"
-    path.write_bytes(record(struct.pack("<IfQQ", 2, 0, 7, 0) + struct.pack("<2f", 1, 4) + b"image"))
+    path.write_bytes(record(IMAGE_HEADER.pack(2, 0, 7, 0) + struct.pack("<2f", 1, 4) + b"image"))
     # WHEN / THEN
     assert list(read(path)) == [LabelledImage((1, 4), b"image")]
 
 
 def test_record_that_the_writer_has_split_is_joined(tmp_path: Path) -> None:
-    # GIVEN a record that is split, because its content contains RecordIO's magic number, and a next record
-    content = struct.pack("<IfQQ", 0, 1, 0, 0) + b"1234" + MAGIC + b"5678" + MAGIC + b"90"
+    # GIVEN a record that is split, because its content contains RecordIO's magic number, and another record after it
+    content = IMAGE_HEADER.pack(0, 1, 0, 0) + b"1234" + MAGIC + b"5678" + MAGIC + b"90"
     pieces = content.split(MAGIC)
     assert len(pieces) == 3
     path = tmp_path / "train.rec"
@@ -42,7 +42,7 @@ def test_record_that_the_writer_has_split_is_joined(tmp_path: Path) -> None:
         + image_record(0, b"next")
     )
     # WHEN / THEN
-    assert [each.content for each in read(path)] == [content[24:], b"next"]
+    assert [each.content for each in read(path)] == [content[IMAGE_HEADER.size :], b"next"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_record_that_the_writer_has_split_is_joined(tmp_path: Path) -> None:
         (MAGIC + struct.pack("<I", 1 << 29 | 4) + b"abcd" + image_record(0, b"image"), "not in order"),
         (MAGIC + struct.pack("<I", 7 << 29 | 4) + b"abcd", "not in order"),
         (record(b"short"), "too short to contain an image"),
-        (record(struct.pack("<IfQQ", 9, 0, 0, 0)), "too short for its labels"),
+        (record(IMAGE_HEADER.pack(9, 0, 0, 0)), "too short for its labels"),
     ],
     ids=[
         "png",

@@ -29,17 +29,17 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
 class Response:
     """The server's response to a request.
 
-    body    : body of the request
+    content : body of the request
     environ : more members of the WSGI environment
     """
 
-    def __init__(self, application: Application, body: bytes, **environ: Any) -> None:
+    def __init__(self, application: Application, content: bytes, **environ: Any) -> None:
         given = {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": "/invocations",
             "CONTENT_TYPE": "image/png",
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(content)),
+            "wsgi.input": io.BytesIO(content),
             **environ,
         }
         self.body = b"".join(application(given, self._start)).decode()
@@ -70,7 +70,7 @@ def test_ping_succeeds(application: Application) -> None:
     ],
     ids=["png", "jpeg", "x-image, png", "x-image, jpeg"],
 )
-def test_image_of_any_size_and_format_has_class_probabilities(
+def test_png_and_jpeg_of_any_size_have_class_probabilities(
     application: Application, content_type: str, body: bytes
 ) -> None:
     # WHEN

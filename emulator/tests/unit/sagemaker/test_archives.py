@@ -67,12 +67,12 @@ def test_empty_folder_becomes_an_empty_archive(tmp_path: Path) -> None:
         archive("../outside"),
         archive("link", kind=tarfile.SYMTYPE, link="/etc/passwd"),
         archive("pipe", kind=tarfile.FIFOTYPE),
-        io.BytesIO(b"no archive"),
+        io.BytesIO(b"not an archive"),
         io.BytesIO(archive("model").getvalue()[:40]),
         damaged("gz"),
         damaged("xz"),
     ],
-    ids=["parent", "link", "pipe", "no archive", "truncated", "damaged gz", "damaged xz"],
+    ids=["parent", "link", "pipe", "not an archive", "truncated", "damaged gz", "damaged xz"],
 )
 def test_invalid_or_unsafe_archive_is_refused(tmp_path: Path, stream: io.BytesIO) -> None:
     # GIVEN

@@ -12,7 +12,7 @@ import pytest
 from sagelocal.services.sagemaker.data_capture import Exchange, record
 
 MOMENT = datetime(2024, 10, 15, 14, 5, 12, 996_000, tzinfo=UTC)
-# CONTENT_TYPES and CAPTURE_CONFIG are the configuration with which the real records were captured.
+# CONTENT_TYPES and CAPTURE_CONFIG are the configuration of the real endpoint whose records the tests reproduce.
 CONTENT_TYPES = {"JsonContentTypes": ["application/json"], "CsvContentTypes": ["text/csv"]}
 CAPTURE_CONFIG = {
     "EnableCapture": True,
@@ -26,7 +26,7 @@ def test_record_has_the_format_of_sagemaker() -> None:
     # WHEN
     made = record(CAPTURE_CONFIG, EXCHANGE, MOMENT)
     event_id = made["eventMetadata"]["eventId"]
-    # THEN it has the format of a record that a real endpoint captured in October 2024, with another image and event ID
+    # THEN it equals a record that a real endpoint captured in October 2024, except for the image and the event ID
     assert json.dumps(made, separators=(",", ":")) == (
         '{"captureData":{"endpointInput":{"observedContentType":"image/png","mode":"INPUT",'
         '"data":"iVBORw0K","encoding":"BASE64"},'
@@ -46,7 +46,7 @@ def test_record_has_the_format_of_sagemaker() -> None:
         ("text/plain", CONTENT_TYPES, "BASE64"),
         ("application/json", {}, "BASE64"),
     ],
-    ids=["json", "json with charset", "csv", "not listed", "no list"],
+    ids=["json", "json with charset", "csv", "not listed", "nothing listed"],
 )
 def test_only_content_types_in_the_configuration_are_captured_as_text(
     content_type: str, header: dict[str, Any], encoding: str

@@ -13,12 +13,14 @@ KIND = {"Name": "kind", "Values": ["sgd", "adam"]}
 OTHER = {"Name": "other", "Values": ["a", "b", "c"]}
 
 
-def config(strategy: str = "Random", seed: int | None = 7, kind: str = "Maximize", **ranges: Any) -> dict[str, Any]:
+def config(
+    strategy: str = "Random", seed: int | None = 7, objective: str = "Maximize", **ranges: Any
+) -> dict[str, Any]:
     """Return a HyperParameterTuningJobConfig."""
     return {
         "Strategy": strategy,
         "RandomSeed": seed,
-        "HyperParameterTuningJobObjective": {"Type": kind, "MetricName": "m"},
+        "HyperParameterTuningJobObjective": {"Type": objective, "MetricName": "m"},
         "ParameterRanges": ranges,
     }
 
@@ -29,7 +31,7 @@ def test_suggested_values_are_within_their_ranges() -> None:
         config(
             ContinuousParameterRanges=[
                 RATE,
-                {"Name": "late", "MinValue": "0.5", "MaxValue": "0.999", "ScalingType": "ReverseLogarithmic"},
+                {"Name": "momentum", "MinValue": "0.5", "MaxValue": "0.999", "ScalingType": "ReverseLogarithmic"},
             ],
             IntegerParameterRanges=[SIZE],
             CategoricalParameterRanges=[KIND],
@@ -41,7 +43,7 @@ def test_suggested_values_are_within_their_ranges() -> None:
 
     # THEN
     assert all(0.001 <= float(each["rate"]) <= 0.1 for each in trials)
-    assert all(0.5 <= float(each["late"]) <= 0.999 for each in trials)
+    assert all(0.5 <= float(each["momentum"]) <= 0.999 for each in trials)
     assert {each["size"] for each in trials} == {"2", "3", "4", "5"}
     assert {each["kind"] for each in trials} == {"sgd", "adam"}
     assert sum(float(each["rate"]) < 0.01 for each in trials) in range(15, 36)  # about half, on a logarithmic scale
@@ -66,10 +68,12 @@ def test_grid_search_tries_each_combination_once() -> None:
     assert len(trials) == 6
 
 
-@pytest.mark.parametrize(("kind", "best"), [("Maximize", 0.1), ("Minimize", 0.001)])
-def test_bayesian_search_converges_to_the_best_value(kind: str, best: float) -> None:
+@pytest.mark.parametrize(("objective", "best"), [("Maximize", 0.1), ("Minimize", 0.001)])
+def test_bayesian_search_converges_to_the_best_value(objective: str, best: float) -> None:
     # GIVEN a search for the rate, whose objective value is the rate itself
-    search = Search(config("Bayesian", kind=kind, ContinuousParameterRanges=[{**RATE, "ScalingType": "Linear"}]))
+    search = Search(
+        config("Bayesian", objective=objective, ContinuousParameterRanges=[{**RATE, "ScalingType": "Linear"}])
+    )
 
     # WHEN 40 training jobs run, one of which fails
     rates = []
@@ -96,7 +100,15 @@ def test_bayesian_search_converges_to_the_best_value(kind: str, best: float) -> 
             "at least 0 and MaxValue below 1",
         ),
     ],
-    ids=["strategy", "grid of numbers", "no range", "empty range", "scaling", "logarithm of 0", "reverse of integers"],
+    ids=[
+        "strategy",
+        "grid of numbers",
+        "no range",
+        "empty range",
+        "scaling",
+        "logarithm of 0",
+        "reverse logarithm of integers",
+    ],
 )
 def test_invalid_configuration_is_refused(given: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidRequestError, match=reason):

@@ -28,7 +28,7 @@ def test_metrics_count_invocations_and_errors_as_on_aws() -> None:
     }
 
 
-def test_sample_of_latencies_contains_the_greatest() -> None:
+def test_sample_of_latencies_spans_all_values_and_contains_the_greatest() -> None:
     # GIVEN
     latencies = [float(n) for n in range(1001)]
 

@@ -166,7 +166,7 @@ def test_drained_variant_completes_its_pending_request_and_refuses_new_ones(star
 @pytest.mark.parametrize(
     ("weights", "target", "expected"),
     [((1, 0), None, {"a"}), ((1, 1), None, {"a", "b"}), ((1, 0), "b", {"b"}), ((0, 0), None, {None})],
-    ids=["one weight", "equal weights", "by name", "no weight"],
+    ids=["one weight", "equal weights", "by name", "weights of zero"],
 )
 def test_variant_is_chosen_by_weight_or_name(
     weights: tuple[float, float], target: str | None, expected: set[str | None]

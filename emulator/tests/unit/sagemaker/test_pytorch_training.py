@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from sagelocal.containers import pytorch_training as module
+from sagelocal.containers import pytorch_training
 
 
 class FakeS3:
@@ -47,7 +47,7 @@ def test_archive_is_unpacked_and_the_name_of_the_script_is_returned(
 ) -> None:
     monkeypatch.setattr(boto3, "client", lambda name: FakeS3(make_archive(train_py="pass", helper_py="pass")))
 
-    assert module.download_script(TOOLKIT_PARAMETERS, tmp_path) == "train.py"
+    assert pytorch_training.download_script(TOOLKIT_PARAMETERS, tmp_path) == "train.py"
     assert (tmp_path / "helper.py").is_file()
 
 
@@ -56,18 +56,18 @@ def test_archive_is_unpacked_and_the_name_of_the_script_is_returned(
     [
         ({}, b"", "must name a script"),
         ({**TOOLKIT_PARAMETERS, "sagemaker_submit_directory": "s3://code/other"}, b"", "other cannot be read"),
-        (TOOLKIT_PARAMETERS, b"no archive", "cannot be unpacked"),
+        (TOOLKIT_PARAMETERS, b"not an archive", "cannot be unpacked"),
         (TOOLKIT_PARAMETERS, make_archive(other_py="pass"), "does not contain train.py"),
     ],
-    ids=["no hyperparameters", "no archive", "broken archive", "no script"],
+    ids=["no hyperparameters", "missing archive", "invalid archive", "missing script"],
 )
 def test_missing_script_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hyperparameters: dict[str, str], body: bytes, reason: str
 ) -> None:
     monkeypatch.setattr(boto3, "client", lambda name: FakeS3(body))
 
-    with pytest.raises(module.ScriptMissingError, match=reason):
-        module.download_script(hyperparameters, tmp_path)
+    with pytest.raises(pytorch_training.ScriptMissingError, match=reason):
+        pytorch_training.download_script(hyperparameters, tmp_path)
 
 
 def test_hyperparameters_are_parsed_as_json_or_kept_as_text(tmp_path: Path) -> None:
@@ -76,23 +76,25 @@ def test_hyperparameters_are_parsed_as_json_or_kept_as_text(tmp_path: Path) -> N
     path.write_text(json.dumps({"epochs": "3", "name": '"quoted"', "classes": "a,b"}))
 
     # WHEN
-    read = module.read_hyperparameters(path)
+    read = pytorch_training.read_hyperparameters(path)
 
     # THEN
     assert read == {"epochs": 3, "name": "quoted", "classes": "a,b"}
-    assert module.to_arguments(read) == ["--classes", "a,b", "--epochs", "3", "--name", "quoted"]
+    assert pytorch_training.to_arguments(read) == ["--classes", "a,b", "--epochs", "3", "--name", "quoted"]
 
 
-def test_failure_file_of_the_script_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_file_is_written_unless_the_script_has_written_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     failure = tmp_path / "failure"
     monkeypatch.setenv("SM_OUTPUT_FAILURE", str(failure))
 
-    # WHEN, THEN
+    # WHEN / THEN
     with pytest.raises(SystemExit):
-        module.fail("the toolkit's reason")
+        pytorch_training.fail("the toolkit's reason")
     assert failure.read_text() == "the toolkit's reason"
     failure.write_text("the script's reason")
     with pytest.raises(SystemExit):
-        module.fail("the toolkit's reason")
+        pytorch_training.fail("the toolkit's reason")
     assert failure.read_text() == "the script's reason"

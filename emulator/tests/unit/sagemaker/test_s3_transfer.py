@@ -92,7 +92,7 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
             {"m": '[{"prefix": 5}, "y"]'},
             {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"},
             DataSourceError,
-            "not a man",
+            "is not a manifest",
         ),
         ({"m": "{}"}, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"}, DataSourceError, "is not a manifest"),
         (
@@ -109,7 +109,7 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
         ),
     ],
     ids=[
-        "no object",
+        "missing object",
         "unsafe key",
         "missing manifest",
         "prefix that is not text",
@@ -140,7 +140,7 @@ def test_error_names_a_key_that_is_also_a_folder(tmp_path: Path, source: dict[st
 @pytest.mark.parametrize(
     ("uri", "parts"),
     [("s3://b/a/b?c#d", ("b", "a/b?c#d")), ("s3://b", ("b", "")), ("s3://b/", ("b", ""))],
-    ids=["special characters", "bucket", "slash"],
+    ids=["special characters", "bucket", "bucket and slash"],
 )
 def test_uri_is_split_into_bucket_and_key(uri: str, parts: tuple[str, str]) -> None:
     assert split_uri(uri) == parts

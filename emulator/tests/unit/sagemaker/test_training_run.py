@@ -50,7 +50,7 @@ def test_every_finite_number_that_matches_is_published_as_a_metric() -> None:
     assert [(each["MetricName"], each["Value"]) for each in metrics.final] == [("loss", 2)]
 
 
-@pytest.mark.parametrize("regex", ["(", "loss"], ids=["no expression", "no group"])
+@pytest.mark.parametrize("regex", ["(", "loss"], ids=["invalid expression", "no group"])
 def test_invalid_metric_definition_is_refused(regex: str) -> None:
     # WHEN / THEN
     with pytest.raises(InvalidRequestError, match="of metric loss"):

@@ -10,7 +10,7 @@ from sagelocal.services.s3.access_logs import RECORDS, log_request
 
 
 class FakeBackend:
-    """A substitute for moto's S3 backend. The bucket `images` logs into the bucket `logs`, which has no logging."""
+    """A substitute for moto's S3 backend. The bucket `images` logs into the bucket `logs`, which is not logged."""
 
     account_id = "123456789012"
 
@@ -36,7 +36,7 @@ def test_one_log_object_contains_the_records_of_many_requests() -> None:
     # GIVEN
     backend = FakeBackend()
 
-    # WHEN as many requests are logged as one object contains
+    # WHEN as many requests are logged as one log object has records
     log_request(backend, request("PUT", "/images/folder/a?x=1"), "images")
     for _ in range(RECORDS - 2):
         log_request(backend, request("GET", "/images"), "images")
@@ -45,7 +45,8 @@ def test_one_log_object_contains_the_records_of_many_requests() -> None:
 
     # THEN the log object, which has a line for each request, is stored with the last request
     ((bucket, key, content),) = backend.objects
-    assert (bucket, key[:11]) == ("logs", "requests/20")
+    assert bucket == "logs"
+    assert key.startswith("requests/20")
     lines = content.decode().splitlines()
     assert len(lines) == RECORDS
     assert ' REST.PUT.OBJECT folder/a "PUT /images/folder/a?x=1 HTTP/1.1" ' in lines[0]

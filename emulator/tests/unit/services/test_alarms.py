@@ -34,7 +34,7 @@ def datum(value: float, *, age: float = 1, name: str = "Errors", dimensions: Any
 
 
 def alarm(**changes: Any) -> Alarm:
-    """Return an alarm that goes into ALARM if the sum of errors in one minute exceeds 2, with changed settings."""
+    """Return an alarm that, without `changes`, goes into ALARM if more than 2 errors occur in one minute."""
     settings: dict[str, Any] = {
         "account_id": "123456789012",
         "region_name": "us-east-1",
@@ -97,7 +97,7 @@ def test_alarm_needs_the_configured_number_of_breaching_periods() -> None:
 
 
 def test_alarm_evaluates_a_metric_math_expression() -> None:
-    # GIVEN five errors, of which four are client errors
+    # GIVEN five errors, of which four are refused requests
     def query(name: str, metric: str) -> MetricDataQuery:
         dimensions = [Dimension(each["Name"], each["Value"]) for each in DIMENSIONS]
         return MetricDataQuery(
@@ -117,7 +117,7 @@ def test_alarm_evaluates_a_metric_math_expression() -> None:
 
 
 def test_statistics_combine_single_values_and_statistic_sets() -> None:
-    # GIVEN
+    # GIVEN two values, and a statistic set of two values from 0 to 8 with the sum 8
     data = [datum(1), datum(3), MetricAggregatedDatum("Some", "Errors", 0, 8, 2, 8, DIMENSIONS, NOW)]
 
     # WHEN
@@ -161,7 +161,7 @@ def test_percentile_is_one_of_the_values(name: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["p101", "p999", "p100.5", "p-1", "tm99"])
-def test_statistic_that_is_no_percentile_is_refused(name: str) -> None:
+def test_statistic_that_is_not_a_percentile_is_refused(name: str) -> None:
     with pytest.raises(UnsupportedAlarmError, match=f"unsupported statistic: {name}"):
         statistic([datum(3), datum(1)], name)
 

@@ -8,7 +8,7 @@ from sagelocal.services.stepfunctions.event_history import Events
 
 
 def event(number: int) -> dict[str, object]:
-    """Return the event that a Pass state is entered, with the number as event ID and input."""
+    """Return a PassStateEntered event with `number` as its ID and as the state's input."""
     details = {"name": "State", "input": json.dumps(number), "inputDetails": {"truncated": False}}
     return {
         "stateEnteredEventDetails": details,

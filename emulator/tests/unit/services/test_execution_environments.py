@@ -64,17 +64,17 @@ def run(pool: Pool, function: Function, event: object = None, *, reserved: int |
 def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path: Path) -> None:
     # GIVEN
     function = make_function()
-    process = run(pool, function)
-    assert isinstance(process, int)
-    # WHEN environments are removed that have been idle for an hour, and then all idle environments
+    pid = run(pool, function)
+    assert isinstance(pid, int)
+    # WHEN environments are ended that have been idle for an hour, and then all idle environments
     pool.reap(idle_seconds=3600)
-    still_running = start_time(process)
+    still_running = start_time(pid)
     pool.reap(idle_seconds=0)
     # THEN
     assert still_running
-    assert start_time(process) is None
+    assert start_time(pid) is None
     assert list((tmp_path / "lambda" / "environments").iterdir()) == []
-    assert run(pool, function) != process
+    assert run(pool, function) != pid
 
 
 @pytest.fixture
@@ -111,9 +111,9 @@ def test_burst_of_short_invocations_starts_few_environments(pool: Pool) -> None:
     function = make_function("import os, time\ntime.sleep(1)\ndef main(event, context): return os.getpid()")
     # WHEN
     with ThreadPoolExecutor(pool_module.MAX_CONCURRENCY) as threads:
-        processes = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
-    # THEN most invocations have reused an environment that another invocation had started
-    assert len(processes) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
+        pids = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
+    # THEN invocations have reused environments that other invocations had started
+    assert len(pids) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
 
 
 def test_long_invocations_run_concurrently(pool: Pool, shared: Path) -> None:
@@ -132,14 +132,14 @@ def test_long_invocations_run_concurrently(pool: Pool, shared: Path) -> None:
 def test_reserved_concurrency_is_enforced(pool: Pool) -> None:
     # GIVEN
     function = make_function()
-    # WHEN one invocation is reserved, THEN it succeeds; WHEN none is reserved, THEN it is refused
+    # WHEN / THEN an invocation succeeds with a reserved concurrency of 1, and is refused with 0
     run(pool, function, reserved=1)
     with pytest.raises(TooManyRequestsError):
         run(pool, function, reserved=0)
 
 
 def test_functions_run_without_the_c_extension_of_awslambdaric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a runtime that has the fallback client in Python, as on macOS
+    # GIVEN a runtime that has the fallback client in Python instead of the C extension, as on macOS
     original = runtime.create_runtime
 
     def without_extension(directory: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The status of a state machine's execution, and its consistency in descriptions."""
+"""The status of an execution, and the description of an execution that ends at the same time."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -13,6 +13,8 @@ from sagelocal.services.awslambda.archives import Archives
 from sagelocal.services.awslambda.errors import InvalidZipError
 from sagelocal.services.awslambda.function import Archive
 
+HEADER_BYTES = 30  # length of a member's header in a zip file, without the member's name
+
 
 def make_archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> Archive:
     """Return a zip archive with files, each of which has a name and a content."""
@@ -24,7 +26,7 @@ def make_archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> Archive:
 
 
 def member(name: str, mode: int) -> zipfile.ZipInfo:
-    """Return the name of an archive's file with a file mode."""
+    """Return the name and the file mode of an archive's member."""
     info = zipfile.ZipInfo(name)
     info.external_attr = mode << 16
     return info
@@ -45,7 +47,7 @@ def test_archive_is_unpacked_only_once(tmp_path: Path) -> None:
     # GIVEN an unpacked archive, to whose directory a file was added
     store, archive = Archives(tmp_path), make_archive(("a", b"1"))
     (store.path(archive) / "mark").touch()
-    # WHEN the archive is unpacked again, THEN this file still exists
+    # WHEN the directory is requested again, THEN the file still exists
     assert (store.path(archive) / "mark").exists()
 
 
@@ -74,7 +76,31 @@ def test_content_above_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.
         Archives(tmp_path).path(make_archive(("a", b"x" * 11)))
 
 
-def test_file_that_is_not_a_zip_is_refused(tmp_path: Path) -> None:
+def damaged(compression: int, *, offset: int = 0) -> bytes:
+    """Return an archive whose compressed data is damaged, beginning at `offset` in this data."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as opened:
+        opened.writestr("module.py", bytes(range(256)))
+    content = bytearray(buffer.getvalue())
+    start = HEADER_BYTES + len("module.py") + offset
+    content[start : start + 10] = b"\xff" * 10
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"not a zip", "not a zip"),
+        (damaged(zipfile.ZIP_DEFLATED), "invalid block type"),
+        (damaged(zipfile.ZIP_BZIP2), "Invalid data stream"),
+        (damaged(zipfile.ZIP_LZMA, offset=9), "Corrupt input data"),
+        (make_archive(("a/b", b""), ("a", b"")).content, "Is a directory"),
+        (make_archive(("a", b""), ("a/b", b"")).content, "File exists"),
+    ],
+    ids=["not a zip", "damaged deflate", "damaged bzip2", "damaged lzma", "file after folder", "folder after file"],
+)
+def test_invalid_archive_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     # WHEN / THEN
-    with pytest.raises(InvalidZipError, match=r"Lambda was not able to unzip the file: .*not a zip"):
-        Archives(tmp_path).path(Archive("digest", b"not a zip"))
+    with pytest.raises(InvalidZipError, match=rf"Lambda was not able to unzip the file: .*{reason}"):
+        Archives(tmp_path).path(Archive("digest", content))
+    assert list(tmp_path.iterdir()) == []

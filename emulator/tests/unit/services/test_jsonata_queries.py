@@ -15,11 +15,11 @@ def test_expression_is_parsed_once_for_all_threads(monkeypatch: pytest.MonkeyPat
     parsed: list[Any] = []
     original = Jsonata.__init__
 
-    def count(self: Any, expression: str) -> None:
+    def record(self: Any, expression: str) -> None:
         parsed.append(expression)
         original(self, expression)
 
-    monkeypatch.setattr(Jsonata, "__init__", count)
+    monkeypatch.setattr(Jsonata, "__init__", record)
     expression = "$map($numbers, function($number) { $number * $factor })"
     evaluate(expression, {"numbers": [1], "factor": 1})
 
@@ -43,7 +43,7 @@ def test_each_evaluation_has_its_own_time_and_random_values() -> None:
     assert first[1] != second[1]
 
 
-def test_variable_that_an_evaluation_assigns_does_not_exist_in_the_next() -> None:
+def test_assigned_variable_does_not_exist_in_the_next_evaluation() -> None:
     # GIVEN an expression that assigns the variable b after it has tested whether b exists
     expression = "($exists($b) ? 'known' : 'unknown') & ($b := $a)"
 

@@ -11,7 +11,7 @@ def test_former_attempt_does_not_abort_the_child_executions_of_a_redrive() -> No
     run.redrive()
     child = run.start(0, attempt=run.redrive_count)
 
-    # WHEN the former attempt is aborted only now, and then the new child execution succeeds
+    # WHEN the former attempt is aborted after the redrive, and then the new child execution succeeds
     run.abort(0)
     run.finish(child, SUCCEEDED, output='"x"')
 

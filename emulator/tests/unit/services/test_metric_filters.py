@@ -16,7 +16,7 @@ EVENT = {"level": "ERROR", "confidence": 0.9, "record": {"status": "timeout"}, "
         pytest.param("{ $.class = * }", False, id="absent"),
         pytest.param('{ $.level = "ERROR" }', True, id="text"),
         pytest.param('{ $.level = "ERR*" }', True, id="wildcard"),
-        pytest.param('{ $.level != "ERROR" }', False, id="not-text"),
+        pytest.param('{ $.level != "ERROR" }', False, id="equal-text-does-not-differ"),
         pytest.param("{ $.confidence < 0.93 }", True, id="number"),
         pytest.param("{ $.confidence >= 0.93 }", False, id="too-small"),
         pytest.param('{ $.record.status = "timeout" && $.confidence > 0.5 }', True, id="both"),
