@@ -128,16 +128,16 @@ class SageMaker:
         )
         return name
 
-    def describe_job(self, name: str) -> dict[str, Any]:
+    def describe_training(self, name: str) -> dict[str, Any]:
         """Return the description of a training job."""
         described: dict[str, Any] = self.client.describe_training_job(TrainingJobName=name)
         return described
 
-    def wait_for_job(self, name: str) -> dict[str, Any]:
+    def wait_for_training(self, name: str) -> dict[str, Any]:
         """Wait until a training job has ended and return its description."""
 
         def ended() -> dict[str, Any]:
-            described = self.describe_job(name)
+            described = self.describe_training(name)
             return described if described["TrainingJobStatus"] in ENDED else {}
 
         return eventually(ended, seconds=60)
@@ -181,7 +181,7 @@ class SageMaker:
         return eventually(ended, seconds=60)
 
     def read_log(self, group: str, prefix: str) -> list[str]:
-        """Return the lines of all log streams whose names begin with a prefix; an empty list without the log group."""
+        """Return the lines of all log streams whose names begin with a prefix; no lines if there is no group."""
         logs = self.emulator.client("logs")
         try:
             streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]

@@ -64,7 +64,7 @@ def test_model_trainer_runs_a_script(sdk: Any, sagemaker: SageMaker, source: Pat
     sagemaker.upload("train/a.png", "a")
     # WHEN
     name = train(sdk, sagemaker, source, role, epochs="3", word="two words")
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert job["TrainingJobStatus"] == "Completed", sagemaker.read_log("/aws/sagemaker/TrainingJobs", name)
     assert sagemaker.read_json(job["ModelArtifacts"]["S3ModelArtifacts"], "model.json") == {
@@ -95,7 +95,7 @@ def test_failed_script_fails_the_job(sdk: Any, sagemaker: SageMaker, source: Pat
     sagemaker.upload("train/a.png", "a")
     # WHEN the script raises an error
     name = train(sdk, sagemaker, source, role, epochs="3", word="fail")
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")

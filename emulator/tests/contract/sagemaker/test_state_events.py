@@ -22,7 +22,11 @@ Follow = Callable[..., Inbox]
 
 @pytest.fixture
 def follow(emulator: RunningEmulator) -> Follow:
-    """Return a function that creates a queue, to which a rule delivers the events with a type and details."""
+    """Return a function that creates a queue for the events of one kind of resource.
+
+    kind   : such as `Training Job`; the events have the detail type `SageMaker <kind> State Change`
+    detail : pattern for the details of the events
+    """
 
     def create_queue(kind: str, **detail: Any) -> Inbox:
         inbox, kinds = Inbox(emulator), [f"SageMaker {kind} State Change"]
@@ -33,7 +37,7 @@ def follow(emulator: RunningEmulator) -> Follow:
 
 
 def details(inbox: Inbox, status: str, count: int = 2) -> dict[str, Any]:
-    """Wait for `count` events, which may arrive in any order, and return the details of each event by status.
+    """Wait for `count` events, which may arrive in any order, and return their details by status.
 
     status : name of the detail that contains the status
     """
