@@ -70,7 +70,7 @@ class Source:
 
 @pytest.fixture
 def source(emulator: Any) -> Callable[..., Source]:
-    """Return a function that creates a queue which is mapped to a Lambda function."""
+    """Return a function that creates a `Source`."""
     return lambda **options: Source(emulator, **options)
 
 
@@ -94,9 +94,7 @@ def test_only_reported_messages_move_to_the_dead_letter_queue(source: Callable[.
     assert mapped.take(mapped.dead) is None
 
 
-def test_batches_respect_the_batch_size_and_the_filter(
-    source: Callable[..., Source],
-) -> None:
+def test_batches_respect_the_batch_size_and_the_filter(source: Callable[..., Source]) -> None:
     # GIVEN four messages, two of which match the filter
     bodies = [json.dumps({"label": label}) for label in ("car", "bicycle", "car")]
     filters = {"Filters": [{"Pattern": json.dumps({"body": {"label": ["car"]}})}]}

@@ -102,7 +102,7 @@ def test_error_and_log_name_an_unsupported_operation(
 
 
 def test_sdk_does_not_retry_an_unsupported_operation(emulator: Any) -> None:
-    # GIVEN a client that retries failed requests up to four times
+    # GIVEN a client that retries failed requests up to five times
     client = boto3.client(
         "sagemaker",
         region_name="us-east-1",
