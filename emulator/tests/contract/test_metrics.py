@@ -1,4 +1,4 @@
-"""CloudWatch metrics that Lambda, Step Functions, metric filters and state machines publish, and structured logs."""
+"""CloudWatch metrics that Lambda, Step Functions, metric filters and state machines publish, and JSON logs."""
 
 import json
 from datetime import UTC, datetime, timedelta

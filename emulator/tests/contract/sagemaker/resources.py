@@ -166,7 +166,7 @@ class SageMaker:
         return str(request["ProcessingJobName"])
 
     def process(self, program: str | None, **request: Any) -> dict[str, Any]:
-        """Run a processing job, whose output is uploaded below `out/`, to its end, and return the job's description."""
+        """Run a processing job to its end, and return the job's description. Its output is uploaded below `out/`."""
         output = processing_output(f"s3://{self.bucket}/out")
         name = self.start_processing(program=program, **{"ProcessingOutputConfig": output, **request})
         return self.wait_for_processing(name)
@@ -237,7 +237,11 @@ class SageMaker:
         return name
 
     def deploy(self, text: str = "first", **config: Any) -> str:
-        """Create a model and an endpoint with the variant `AllTraffic`, and return the endpoint's name."""
+        """Create a model and an endpoint with the variant `AllTraffic`, and return the endpoint's name.
+
+        text   : content of the model, which selects how the server responds
+        config : parameters of CreateEndpointConfig
+        """
         return self.create_endpoint(self.create_endpoint_config({"AllTraffic": (self.create_model(text), 1)}, **config))
 
     def update_endpoint(self, endpoint: str, config: str) -> dict[str, Any]:

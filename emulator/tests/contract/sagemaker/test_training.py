@@ -188,7 +188,7 @@ def test_commands_and_scripts_can_use_paths_below_opt_ml(sagemaker: SageMaker) -
         InputDataConfig=[channel("sm_drivers", f"s3://{sagemaker.bucket}/drivers/")],
     )
     job = sagemaker.wait_for_training(name)
-    # THEN the job completes, without a file in the machine's own /opt/ml
+    # THEN the job completes, and writes nothing to the machine's own /opt/ml
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert not Path("/opt/ml/model/word.txt").exists()
 

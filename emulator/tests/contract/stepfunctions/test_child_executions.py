@@ -192,7 +192,7 @@ def processed_items(emulator: RunningEmulator) -> tuple[str, Callable[[], Counte
 
 
 def batches(bucket: str, queue: str, kind: str, *, retry: bool) -> dict[str, Any]:
-    """Return a Map state whose child executions send their item to the queue, and then read the object with this key.
+    """Return a Map state for a list of keys: child executions send a key to the queue, and then read the key's object.
 
     retry : whether a child execution retries while the object is missing; otherwise it fails
     """
@@ -229,7 +229,7 @@ def test_redrive_runs_only_unsuccessful_child_executions(
     kind: str,
     status: str,
 ) -> None:
-    # GIVEN an execution that has ended during the second of three batches, because an object is missing
+    # GIVEN an execution that has failed, been stopped or timed out at the second of three keys, whose object is missing
     queue, count_messages = processed_items
     definition = single(**batches(bucket, queue, kind, retry=status != "FAILED"))
     if status == "TIMED_OUT":

@@ -48,7 +48,7 @@ def test_sync_task_waits_for_the_processing_job(machines: StateMachines) -> None
     task = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync"}
     output = machines.output(single(**task, Parameters=processing("import time; time.sleep(0.2)")))
 
-    # THEN the state's output is the description of the completed job, with SageMaker's names
+    # THEN the state's output is the description of the completed job, with SageMaker's member names
     assert output["ProcessingJobStatus"] == "Completed"
     assert output["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 1
     assert output["ProcessingStartTime"] <= output["ProcessingEndTime"]
