@@ -1,4 +1,4 @@
-"""SQS queues in which tests receive events, and EventBridge rules that deliver the events."""
+"""SQS queues from which tests receive events, and EventBridge rules that deliver the events."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from .functions import unique
 
 
 class Inbox:
-    """An SQS queue with JSON messages, which a test receives."""
+    """An SQS queue from which a test receives JSON messages."""
 
     def __init__(self, emulator: RunningEmulator) -> None:
         self.sqs = emulator.client("sqs")
@@ -19,11 +19,11 @@ class Inbox:
         self.arn = attributes["Attributes"]["QueueArn"]
 
     def take(self, count: int) -> list[Any]:
-        """Wait for `count` messages, delete them, and return their JSON bodies; fail if there are more than `count`."""
+        """Wait for `count` messages, delete them, and return their JSON bodies; fail if more are received."""
         return [json.loads(message["Body"]) for message in self.take_messages(count)]
 
     def take_messages(self, count: int) -> list[dict[str, Any]]:
-        """Do the same as `take`, but return the whole messages, with body and attributes."""
+        """Like `take`, but return the whole messages, with body and attributes."""
         found: list[dict[str, Any]] = []
 
         def receive() -> bool:

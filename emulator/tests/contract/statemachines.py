@@ -23,14 +23,15 @@ class StateMachines:
         self.client = client
 
     def create(self, definition: dict[str, Any], **options: Any) -> str:
-        """Create a state machine with CreateStateMachine's `options`, and return its ARN."""
-        name = options.pop("name", f"machine-{uuid4()}")
-        created = self.client.create_state_machine(
-            name=name, definition=json.dumps(definition), roleArn=role(), **options
-        )
+        """Create a state machine, and return its ARN.
+
+        options : parameters of CreateStateMachine, which override the defaults
+        """
+        request = {"name": f"machine-{uuid4()}", "definition": json.dumps(definition), "roleArn": role(), **options}
+        created = self.client.create_state_machine(**request)
         return str(created["stateMachineArn"])
 
-    def finish(self, arn: str, *, seconds: float = 60) -> dict[str, Any]:
+    def wait_for_execution(self, arn: str, *, seconds: float = 60) -> dict[str, Any]:
         """Wait until the execution `arn` has ended, and return its description."""
 
         def describe_if_ended() -> dict[str, Any]:
@@ -40,20 +41,24 @@ class StateMachines:
         return eventually(describe_if_ended, seconds=seconds)
 
     def run(self, definition: dict[str, Any], value: Any = None, **options: Any) -> dict[str, Any]:
-        """Create a state machine, run one execution with the input `value`, and return the execution's description."""
+        """Create a state machine, run one execution, and return the execution's description.
+
+        value   : the execution's input; by default an empty object
+        options : parameters of CreateStateMachine
+        """
         machine = self.create(definition, **options)
-        started = self.client.start_execution(stateMachineArn=machine, input=json.dumps(value or {}))
-        return self.finish(started["executionArn"])
+        started = self.client.start_execution(stateMachineArn=machine, input=json.dumps({} if value is None else value))
+        return self.wait_for_execution(started["executionArn"])
 
     def output(self, definition: dict[str, Any], value: Any = None) -> Any:
-        """Create a state machine, run one execution, and return its output; fail if the execution fails."""
+        """Create a state machine, run one execution, and return the execution's output; fail if the execution fails."""
         ended = self.run(definition, value)
         assert ended["status"] == "SUCCEEDED", (ended.get("error"), ended.get("cause"))
         return json.loads(ended["output"])
 
 
 def single(**state: Any) -> dict[str, Any]:
-    """Return a state machine definition that consists of one state."""
+    """Return a definition with one state; `QueryLanguage` becomes the query language of the definition."""
     query = {"QueryLanguage": state.pop("QueryLanguage")} if "QueryLanguage" in state else {}
     return {**query, "StartAt": "Only", "States": {"Only": {**state, "End": True}}}
 

@@ -44,7 +44,7 @@ def count(dynamodb: Any, table: str) -> int:
 
 
 def put(table: str, condition: str, **values: str) -> dict[str, Any]:
-    """Return the Put of an item with string attributes, as a part of a transaction."""
+    """Return the operation of a transaction that puts an item with string attributes if the condition is met."""
     return {"Put": {"TableName": table, "Item": text(**values), "ConditionExpression": condition}}
 
 
@@ -52,7 +52,7 @@ def test_cancelled_transaction_does_not_undo_simultaneous_writes(dynamodb: Any, 
     # GIVEN a driver's item that exists, so that every transaction that creates this item is cancelled
     photos, drivers = tables
     dynamodb.put_item(TableName=drivers, Item=text(id="driver", newest="9"))
-    # AND 200 photographs, so that a rollback that restores a copy of the table would be slow and lose other writes
+    # AND 200 photographs: a rollback that copied and restored them would be slow, and would undo simultaneous writes
     for start in range(0, 200, 25):
         puts = [{"PutRequest": {"Item": text(id=f"old-{start + n}", version="1")}} for n in range(25)]
         dynamodb.batch_write_item(RequestItems={photos: puts})

@@ -31,7 +31,7 @@ class Source:
     """An SQS queue with a dead-letter queue, and a Lambda function that processes the queue's messages.
 
     receives : how often a message is received before it moves to the dead-letter queue
-    bodies   : bodies of the messages that are in the queue before the function is mapped to it
+    bodies   : bodies of the messages that are in the queue before the event source mapping is created
     mapping  : parameters of CreateEventSourceMapping
     """
 
@@ -70,7 +70,7 @@ class Source:
 
 @pytest.fixture
 def source(emulator: Any) -> Callable[..., Source]:
-    """Return a function that creates a queue which is mapped to a Lambda function."""
+    """Return a function that creates a `Source`."""
     return lambda **options: Source(emulator, **options)
 
 
@@ -94,9 +94,7 @@ def test_only_reported_messages_move_to_the_dead_letter_queue(source: Callable[.
     assert mapped.take(mapped.dead) is None
 
 
-def test_batches_respect_the_batch_size_and_the_filter(
-    source: Callable[..., Source],
-) -> None:
+def test_batches_respect_the_batch_size_and_the_filter(source: Callable[..., Source]) -> None:
     # GIVEN four messages, two of which match the filter
     bodies = [json.dumps({"label": label}) for label in ("car", "bicycle", "car")]
     filters = {"Filters": [{"Pattern": json.dumps({"body": {"label": ["car"]}})}]}
@@ -110,11 +108,11 @@ def test_batches_respect_the_batch_size_and_the_filter(
 
 
 def test_batch_of_large_messages_does_not_exceed_the_limit_of_an_event(source: Callable[..., Source]) -> None:
-    # GIVEN ten messages of a million bytes, of which six fit into an event
+    # GIVEN ten messages of a million bytes, of which at most six fit into an event
     body = "é" * 500_000
     # WHEN
     mapped = source(bodies=(body,) * 10, BatchSize=10)
-    # THEN the function gets all of them in batches that fit
+    # THEN the function receives all messages, in batches that fit into an event
     assert eventually(mapped.is_empty, seconds=30)
     sizes = [len(json.loads(seen)) for seen in iter(lambda: mapped.take(mapped.seen), None)]
     assert sum(sizes) == 10

@@ -28,7 +28,10 @@ EVENT = {
     "detail-type": "order",
     "detail": {"size": 5},
 }
-FAILED = {"Type": "Fail", "Error": "Broken", "Cause": 'say "why"'}
+FAILING_DEFINITION = {
+    "StartAt": "Failed",
+    "States": {"Failed": {"Type": "Fail", "Error": "Broken", "Cause": 'say "why"'}},
+}
 
 
 def execution_pattern(machine: str, *statuses: str) -> dict[str, Any]:
@@ -48,15 +51,10 @@ def send(emulator: RunningEmulator, source: str, **detail: Any) -> str:
     return str(sent["Entries"][0]["EventId"])
 
 
-def failing_definition(**more: Any) -> dict[str, Any]:
-    """Return a state machine definition whose only state is FAILED."""
-    return {"StartAt": "Failed", "States": {"Failed": FAILED}, **more}
-
-
 def execute(machines: StateMachines, machine: str) -> str:
     """Start an execution, wait until it has ended, and return its ARN."""
     arn = machines.client.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
-    machines.finish(arn)
+    machines.wait_for_execution(arn)
     return str(arn)
 
 
@@ -65,7 +63,7 @@ def test_input_transformer_formats_the_event_of_a_failed_execution(
 ) -> None:
     # GIVEN
     topic, queue = topic_and_queue
-    machine = machines.create(failing_definition())
+    machine = machines.create(FAILING_DEFINITION)
     paths = {name: f"$.detail.{name}" for name in ("executionArn", "error", "cause", "stopDate")}
     template = '{"text": "<executionArn> failed with <error>: <cause>", "stopped": <stopDate>}'
     transformer = {"InputPathsMap": paths, "InputTemplate": template}
@@ -80,12 +78,12 @@ def test_input_transformer_formats_the_event_of_a_failed_execution(
     assert isinstance(message["stopped"], int)
 
 
-def test_rule_receives_only_executions_with_its_error_and_status(
+def test_rule_matches_only_executions_with_its_error_and_status(
     emulator: RunningEmulator, machines: StateMachines, topic_and_queue: tuple[str, str]
 ) -> None:
     # GIVEN a rule for another error, a rule for another status, and a disabled rule
     topic, queue = topic_and_queue
-    machine = machines.create(failing_definition())
+    machine = machines.create(FAILING_DEFINITION)
     other_error = execution_pattern(machine, "FAILED")
     other_error["detail"]["error"] = ["States.Runtime"]
     make_rule(emulator, other_error, {"Arn": topic})
@@ -321,7 +319,7 @@ def test_scheduled_rule_without_a_pattern_matches_no_event(emulator: RunningEmul
 
 def test_execution_sends_one_event_for_each_status(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN
-    inbox, machine = Inbox(emulator), machines.create(failing_definition())
+    inbox, machine = Inbox(emulator), machines.create(FAILING_DEFINITION)
     make_rule(emulator, execution_pattern(machine, "RUNNING", "FAILED"), {"Arn": inbox.arn, "InputPath": "$.detail"})
     # WHEN three executions fail
     for _ in range(3):
@@ -338,7 +336,7 @@ def test_event_of_an_execution_omits_a_large_input(emulator: RunningEmulator, ma
     make_rule(emulator, execution_pattern(machine, "SUCCEEDED"), {"Arn": inbox.arn})
     # WHEN
     large = json.dumps({"text": "x" * 255_000})
-    machines.finish(machines.client.start_execution(stateMachineArn=machine, input=large)["executionArn"])
+    machines.wait_for_execution(machines.client.start_execution(stateMachineArn=machine, input=large)["executionArn"])
     # THEN
     detail = inbox.take(1)[0]["detail"]
     assert (detail["input"], detail["inputDetails"]) == (None, {"included": False})

@@ -209,9 +209,8 @@ def test_versions_and_aliases_have_their_own_code_and_arn(emulator: Any) -> None
 
 
 def test_version_can_be_published_while_log_groups_change(emulator: Any) -> None:
-    # GIVEN threads that create and delete log groups
-    logs = emulator.client("logs")
-    finished = Event()
+    # GIVEN 200 log groups, and threads that create and delete further ones
+    logs, finished = emulator.client("logs"), Event()
     for _ in range(200):
         logs.create_log_group(logGroupName=unique("/many"))
 

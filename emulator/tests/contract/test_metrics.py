@@ -1,7 +1,6 @@
-"""CloudWatch metrics that Lambda, Step Functions, metric filters and state machines publish, and structured logs."""
+"""CloudWatch metrics that Lambda, Step Functions, metric filters and state machines publish, and JSON logs."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,23 +16,19 @@ def main(event, context):
 """
 
 
-def sum_of(emulator: Any, namespace: str, name: str, dimensions: dict[str, str]) -> Callable[[], float]:
-    """Return a function that reads the sum of a metric's values."""
-
-    def read() -> float:
-        now = datetime.now(UTC)
-        points = emulator.client("cloudwatch").get_metric_statistics(
-            Namespace=namespace,
-            MetricName=name,
-            Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-            StartTime=now - timedelta(minutes=10),
-            EndTime=now + timedelta(minutes=10),
-            Period=3600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return float(sum(point["Sum"] for point in points))
-
-    return read
+def metric_sum(emulator: Any, namespace: str, name: str, dimensions: dict[str, str]) -> float:
+    """Return the sum of a metric's values of the last ten minutes."""
+    now = datetime.now(UTC)
+    points = emulator.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=10),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in points))
 
 
 def json_events(emulator: Any, group: str) -> list[dict[str, Any]]:
@@ -96,9 +91,9 @@ def test_metric_filter_publishes_numbers_from_the_log_of_a_function(emulator: An
         invoke(emulator.client("lambda"), name, confidence)
 
     # THEN
-    assert sum_of(emulator, namespace, "Confidence", {})() == 1.25
-    assert sum_of(emulator, namespace, "Lines", {"Message": "predicted"})() == 2
-    assert sum_of(emulator, namespace, "Words", {})() == 0
+    assert metric_sum(emulator, namespace, "Confidence", {}) == 1.25
+    assert metric_sum(emulator, namespace, "Lines", {"Message": "predicted"}) == 2
+    assert metric_sum(emulator, namespace, "Words", {}) == 0
 
 
 def test_lambda_counts_invocations_and_errors_of_a_function(emulator: Any) -> None:
@@ -110,7 +105,7 @@ def test_lambda_counts_invocations_and_errors_of_a_function(emulator: Any) -> No
         invoke(emulator.client("lambda"), name, event)
 
     # THEN
-    counts = [sum_of(emulator, "AWS/Lambda", metric, {"FunctionName": name})() for metric in ("Invocations", "Errors")]
+    counts = [metric_sum(emulator, "AWS/Lambda", each, {"FunctionName": name}) for each in ("Invocations", "Errors")]
     assert counts == [3, 1]
 
 
@@ -133,13 +128,12 @@ def test_step_functions_counts_failed_and_successful_executions(emulator: Any, m
 
     # THEN
     dimensions = {"StateMachineArn": arn}
-    failed = sum_of(emulator, "AWS/States", "ExecutionsFailed", dimensions)
-    assert eventually(lambda: failed() == 2)
-    assert eventually(lambda: sum_of(emulator, "AWS/States", "ExecutionsSucceeded", dimensions)() == 1)
+    assert eventually(lambda: metric_sum(emulator, "AWS/States", "ExecutionsFailed", dimensions) == 2)
+    assert eventually(lambda: metric_sum(emulator, "AWS/States", "ExecutionsSucceeded", dimensions) == 1)
 
 
 def test_state_publishes_a_metric_with_put_metric_data(emulator: Any, machines: StateMachines) -> None:
-    # GIVEN a state that publishes a metric without and with a dimension
+    # GIVEN a state that publishes one value of a metric without a dimension, and one value with a dimension
     namespace = unique("space")
     count = {
         "Type": "Task",
@@ -165,8 +159,8 @@ def test_state_publishes_a_metric_with_put_metric_data(emulator: Any, machines: 
     machines.client.start_execution(stateMachineArn=arn, input=json.dumps({"Error": "Odd"}))
 
     # THEN
-    assert eventually(lambda: sum_of(emulator, namespace, "Failures", {"Error": "Odd"})() == 1)
-    assert sum_of(emulator, namespace, "Failures", {})() >= 1
+    assert eventually(lambda: metric_sum(emulator, namespace, "Failures", {"Error": "Odd"}) == 1)
+    assert metric_sum(emulator, namespace, "Failures", {}) >= 1
 
 
 def test_get_metric_data_returns_percentiles(emulator: Any) -> None:

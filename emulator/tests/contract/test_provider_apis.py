@@ -19,7 +19,10 @@ def bucket(emulator: Any) -> str:
 
 
 def deny_statement(bucket: str, **additions: Any) -> dict[str, Any]:
-    """Return a bucket policy statement that denies all requests to the bucket, unless `additions` has a condition."""
+    """Return a bucket policy statement that denies all requests to the bucket.
+
+    additions : more members, such as a condition that restricts the statement
+    """
     return {
         "Effect": "Deny",
         "Principal": "*",

@@ -20,7 +20,7 @@ KEY = "incoming/Jörg +1/50% #2.jpg"
 
 
 class Bucket:
-    """An S3 bucket, and a queue that receives the bucket's events once they are configured.
+    """An S3 bucket, and a queue for the events that the bucket's notification configuration selects.
 
     configuration : the bucket's notification configuration
     """
@@ -133,12 +133,11 @@ def test_each_write_operation_sends_one_event(bucket: Bucket) -> None:
 
 
 def test_event_distinguishes_delete_markers_and_permanent_deletions(bucket: Bucket) -> None:
-    # GIVEN an object that is older than the bucket's versioning, and an object with a version
-    bucket.put("plain")
+    # GIVEN an object in a versioned bucket
     bucket.enable_versioning()
     version = bucket.put("versioned")["VersionId"]
-    bucket.inbox.take(2)
-    # WHEN the object is deleted, which creates a delete marker, and then the version is deleted
+    bucket.inbox.take(1)
+    # WHEN the object is deleted, which creates a delete marker, and then its version and a missing key are deleted
     marker = bucket.s3.delete_object(Bucket=bucket.name, Key="versioned")["VersionId"]
     (marked,) = bucket.inbox.take(1)
     bucket.s3.delete_objects(

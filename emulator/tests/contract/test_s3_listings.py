@@ -15,7 +15,7 @@ def s3(emulator: RunningEmulator) -> Any:
 
 @pytest.fixture
 def bucket(s3: Any) -> str:
-    """The name of an empty bucket that keeps all versions."""
+    """The name of an empty bucket with versioning."""
     name = f"bucket-{uuid4()}"
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
@@ -47,7 +47,7 @@ def test_versions_that_are_deleted_page_by_page_are_all_found(s3: Any, bucket: s
         listed = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
         s3.delete_objects(Bucket=bucket, Delete={"Objects": listed})
 
-    # THEN nothing is left
+    # THEN the bucket is empty, so it can be deleted
     s3.delete_bucket(Bucket=bucket)
 
 

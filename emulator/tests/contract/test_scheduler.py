@@ -20,9 +20,12 @@ MakeSchedule = Callable[..., str]
 
 @pytest.fixture
 def make_schedule(emulator: Any) -> MakeSchedule:
-    """Return a function that creates a schedule, which is due in two seconds, and returns the schedule's name."""
+    """Return a function that creates a schedule, which is due in two seconds, and returns the schedule's name.
 
-    def create(expression: str, target: str, request: dict[str, Any], **options: Any) -> str:
+    Its keyword arguments are parameters of CreateSchedule, or the members RetryPolicy and DeadLetterConfig of Target.
+    """
+
+    def create(expression: str, target: str, target_input: dict[str, Any], **options: Any) -> str:
         name = unique("schedule")
         settings: dict[str, Any] = {
             key: options.pop(key) for key in ("RetryPolicy", "DeadLetterConfig") if key in options
@@ -31,13 +34,13 @@ def make_schedule(emulator: Any) -> MakeSchedule:
             Name=name,
             **{"ScheduleExpression": expression, **options},
             FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": target, "RoleArn": ROLE, "Input": json.dumps(request), **settings},
+            Target={"Arn": target, "RoleArn": ROLE, "Input": json.dumps(target_input), **settings},
         )
         return name
 
-    def make(target: str, request: dict[str, Any], **options: Any) -> str:
+    def make(target: str, target_input: dict[str, Any], **options: Any) -> str:
         soon = datetime.now(UTC) + timedelta(seconds=2)
-        return create(soon.strftime("at(%Y-%m-%dT%H:%M:%S)"), target, request, **options)
+        return create(soon.strftime("at(%Y-%m-%dT%H:%M:%S)"), target, target_input, **options)
 
     # The first request to a service imports the service's code, which can take more than two seconds on a busy machine.
     create("rate(1 day)", "arn:aws:scheduler:::aws-sdk:sqs:listQueues", {})
@@ -45,9 +48,9 @@ def make_schedule(emulator: Any) -> MakeSchedule:
     return make
 
 
-def queue_exists(emulator: Any, name: str) -> Callable[[], bool]:
-    """Return a function that returns whether an SQS queue with this name exists."""
-    return lambda: bool(emulator.client("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls"))
+def queue_exists(emulator: Any, name: str) -> bool:
+    """Return whether an SQS queue with this name exists."""
+    return bool(emulator.client("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls"))
 
 
 def test_schedule_calls_an_sdk_operation_and_is_kept(emulator: Any, make_schedule: MakeSchedule) -> None:
@@ -58,7 +61,7 @@ def test_schedule_calls_an_sdk_operation_and_is_kept(emulator: Any, make_schedul
     schedule = make_schedule("arn:aws:scheduler:::aws-sdk:sqs:createQueue", {"QueueName": queue})
 
     # THEN the operation is called, and the schedule still exists
-    assert eventually(queue_exists(emulator, queue))
+    assert eventually(lambda: queue_exists(emulator, queue))
     assert emulator.client("scheduler").get_schedule(Name=schedule)["Name"] == schedule
 
 
@@ -136,8 +139,8 @@ def test_failed_target_is_retried(emulator: Any, make_schedule: MakeSchedule) ->
     s3.put_object(Bucket=bucket, Key="key", Body=b"")
 
     # WHEN a schedule tries to delete the bucket, which is emptied after the first attempt
-    make_schedule("arn:aws:scheduler:::aws-sdk:s3:deleteBucket", {"Bucket": bucket})
-    eventually(lambda: bucket in emulator.log.read_text() or "BucketNotEmpty" in emulator.log.read_text())
+    schedule = make_schedule("arn:aws:scheduler:::aws-sdk:s3:deleteBucket", {"Bucket": bucket})
+    eventually(lambda: f"schedule {schedule}: cannot invoke the target" in emulator.log.read_text())
     s3.delete_object(Bucket=bucket, Key="key")
 
     # THEN a later attempt deletes the bucket
@@ -177,7 +180,7 @@ def test_schedule_invokes_a_lambda_function(emulator: Any, make_schedule: MakeSc
     make_schedule(arn, {"name": queue})
 
     # THEN
-    assert eventually(queue_exists(emulator, queue))
+    assert eventually(lambda: queue_exists(emulator, queue))
 
 
 def test_unsupported_target_is_reported_and_not_invoked(emulator: Any, make_schedule: MakeSchedule) -> None:
@@ -202,8 +205,8 @@ def test_disabled_schedule_does_not_invoke_its_target(emulator: Any, make_schedu
     make_schedule(target, {"QueueName": second})
 
     # THEN only the enabled schedule invokes its target
-    assert eventually(queue_exists(emulator, second))
-    assert not queue_exists(emulator, first)()
+    assert eventually(lambda: queue_exists(emulator, second))
+    assert not queue_exists(emulator, first)
 
 
 @pytest.mark.parametrize(
@@ -230,4 +233,4 @@ def test_invalid_schedule_is_refused_and_existing_schedules_continue(
         with pytest.raises(ClientError, match=reason) as caught:
             operation(Name=schedule, **request)
         assert caught.value.response["Error"]["Code"] == "ValidationException"
-    assert eventually(queue_exists(emulator, queue))
+    assert eventually(lambda: queue_exists(emulator, queue))

@@ -57,7 +57,7 @@ def test_invalid_images_file_is_reported_in_one_line(tmp_path: Path, content: st
 def test_shutdown_ends_function_processes_and_deletes_temporary_files(
     tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN an emulator with a temporary directory of its own, whose environment variables point to another emulator
+    # GIVEN an emulator with its own temporary directory, and environment variables that point to another emulator
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
@@ -102,7 +102,7 @@ def test_error_and_log_name_an_unsupported_operation(
 
 
 def test_sdk_does_not_retry_an_unsupported_operation(emulator: Any) -> None:
-    # GIVEN a client that retries failed requests up to four times
+    # GIVEN a client that retries failed requests up to five times
     client = boto3.client(
         "sagemaker",
         region_name="us-east-1",

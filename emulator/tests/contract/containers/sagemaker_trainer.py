@@ -1,6 +1,7 @@
-"""A training container for tests: logs metrics, counts its runs in a checkpoint, and writes what it received.
+"""A training container for tests: logs metrics, counts its runs in a checkpoint, and writes a model and an output.
 
-It writes its hyperparameters to the model, and its channels, file names and the variable MINE to the output.
+The model contains the hyperparameters. The output contains the configuration and file names of the channels, the
+number of earlier runs and the environment variable MINE.
 """
 
 import json

@@ -45,7 +45,7 @@ def sdk(sagemaker: SageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def role(sagemaker: SageMaker) -> str:
-    """The ARN of a role that SageMaker can assume. The SDK checks this role."""
+    """The ARN of a role that SageMaker can assume, which the SDK requires for training jobs."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [

@@ -128,16 +128,16 @@ class SageMaker:
         )
         return name
 
-    def describe_job(self, name: str) -> dict[str, Any]:
+    def describe_training(self, name: str) -> dict[str, Any]:
         """Return the description of a training job."""
         described: dict[str, Any] = self.client.describe_training_job(TrainingJobName=name)
         return described
 
-    def wait_for_job(self, name: str) -> dict[str, Any]:
+    def wait_for_training(self, name: str) -> dict[str, Any]:
         """Wait until a training job has ended and return its description."""
 
         def ended() -> dict[str, Any]:
-            described = self.describe_job(name)
+            described = self.describe_training(name)
             return described if described["TrainingJobStatus"] in ENDED else {}
 
         return eventually(ended, seconds=60)
@@ -166,7 +166,7 @@ class SageMaker:
         return str(request["ProcessingJobName"])
 
     def process(self, program: str | None, **request: Any) -> dict[str, Any]:
-        """Run a processing job, whose output is uploaded below `out/`, to its end, and return the job's description."""
+        """Run a processing job to its end, and return the job's description. Its output is uploaded below `out/`."""
         output = processing_output(f"s3://{self.bucket}/out")
         name = self.start_processing(program=program, **{"ProcessingOutputConfig": output, **request})
         return self.wait_for_processing(name)
@@ -181,7 +181,7 @@ class SageMaker:
         return eventually(ended, seconds=60)
 
     def read_log(self, group: str, prefix: str) -> list[str]:
-        """Return the lines of all log streams whose names begin with a prefix; an empty list without the log group."""
+        """Return the lines of all log streams whose names begin with a prefix; no lines if there is no group."""
         logs = self.emulator.client("logs")
         try:
             streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
@@ -237,7 +237,11 @@ class SageMaker:
         return name
 
     def deploy(self, text: str = "first", **config: Any) -> str:
-        """Create a model and an endpoint with the variant `AllTraffic`, and return the endpoint's name."""
+        """Create a model and an endpoint with the variant `AllTraffic`, and return the endpoint's name.
+
+        text   : content of the model, which selects how the server responds
+        config : parameters of CreateEndpointConfig
+        """
         return self.create_endpoint(self.create_endpoint_config({"AllTraffic": (self.create_model(text), 1)}, **config))
 
     def update_endpoint(self, endpoint: str, config: str) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from .resources import SageMaker
 
 
 def start_transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> str:
-    """Start a transform job, which sends the objects below `uri` to a model, and return the job's name."""
+    """Start a transform job, which sends the objects below `uri` to a model, and return the job's name.
+
+    more : parameters of CreateTransformJob; TransformInput and TransformOutput override only the members that they have
+    """
     name = unique("transform")
     source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}, "ContentType": "text/plain"}
     sagemaker.client.create_transform_job(
@@ -93,13 +96,13 @@ def test_failed_job_has_a_failure_reason(sagemaker: SageMaker, body: bytes | Non
 
 
 def test_valid_objects_are_processed_and_invalid_ones_are_logged(sagemaker: SageMaker) -> None:
-    # GIVEN two valid objects and two that the model refuses
+    # GIVEN two valid objects, and two for which the model returns an error
     for name, body in (("a", "1"), ("b", "bad"), ("c", "1"), ("d", "broken")):
         sagemaker.upload(f"in/{name}.txt", body)
     # WHEN
     name = start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
     job = wait_for_transform(sagemaker, name)
-    # THEN the job fails with outputs for the valid objects, and the data log has the errors
+    # THEN the job fails, the valid objects have outputs, and the data log contains the errors of the others
     assert job["TransformJobStatus"] == "Failed"
     assert sagemaker.list_keys("out/") == ["out/a.txt.out", "out/c.txt.out"]
     lines = sagemaker.read_log("/aws/sagemaker/TransformJobs", f"{name}/i-0/data-log")

@@ -132,7 +132,11 @@ def test_description_contains_the_last_deployment_config(sagemaker: SageMaker) -
 
 
 def blue_green(alarm: str, kind: str = "CANARY", **routing: Any) -> dict[str, Any]:
-    """Return a DeploymentConfig that shifts traffic in one way and rolls back on an alarm."""
+    """Return a DeploymentConfig that rolls back on an alarm.
+
+    kind    : CANARY, LINEAR or ALL_AT_ONCE
+    routing : more members of TrafficRoutingConfiguration
+    """
     return {
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 2, **routing},
@@ -182,15 +186,15 @@ def test_deployment_shifts_traffic_as_configured_without_a_failed_request(
             DeploymentConfig=blue_green(make_alarm(sagemaker, endpoint), kind, **routing),
         )
         eventually(lambda: load.models["second"] > 0)
-        first_before = load.models["first"]
+        first_before_shift = load.models["first"]
         during = sagemaker.client.describe_endpoint(EndpointName=endpoint)
         eventually(lambda: load.models["second"] > 60)
-        first_meanwhile = load.models["first"] - first_before
+        first_during_shift = load.models["first"] - first_before_shift
         described = sagemaker.wait_for_endpoint(endpoint)
     # THEN
     assert (during["EndpointStatus"], during["PendingDeploymentSummary"]["EndpointConfigName"]) == ("Updating", config)
     # AND the old model also serves requests during a canary or linear step
-    assert (first_meanwhile > 10) == (kind != "ALL_AT_ONCE")
+    assert (first_during_shift > 10) == (kind != "ALL_AT_ONCE")
     assert load.failures == []
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
     assert "PendingDeploymentSummary" not in described
@@ -257,7 +261,8 @@ def test_alarm_on_server_errors_publishes_to_its_topic(sagemaker: SageMaker, top
 def count_pings(sagemaker: SageMaker, endpoint: str) -> int:
     """Return the number of pings in the endpoint's log.
 
-    The emulator pings every server during its start. It also pings idle servers of instances at regular intervals.
+    The emulator pings every server during its start. It also pings idle servers at regular intervals, except those of
+    serverless variants.
     """
     lines = sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/")
     return sum("GET /ping" in line for line in lines)
@@ -275,7 +280,7 @@ def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: Sage
     endpoint = sagemaker.create_endpoint(name)
     before = sagemaker.invoke_json(endpoint)["pid"]
     pings = eventually(lambda: count_pings(sagemaker, endpoint))
-    # WHEN the server is killed, and time passes in which the server of an instance would be restarted
+    # WHEN the server is killed, and time passes in which the server of a variant with instances would be restarted
     os.kill(before, signal.SIGKILL)
     eventually(lambda: not is_running(before))
     time.sleep(3 * WATCH_INTERVAL)

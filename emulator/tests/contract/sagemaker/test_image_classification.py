@@ -26,12 +26,12 @@ HYPERPARAMETERS = {
 }
 
 
-def draw(row: int) -> bytes:
-    """Return a PNG image of 32 x 32 pixels: a blue ellipse if `row` is even, a red rectangle otherwise."""
+def draw(index: int) -> bytes:
+    """Return a PNG image of 32 x 32 pixels: a blue ellipse if `index` is even, a red rectangle otherwise."""
     image = Image.new("RGB", (32, 32), "white")
     pen = ImageDraw.Draw(image)
-    box = (4 + row % 5, 4 + row % 7, 24, 24)
-    if row % 2:
+    box = (4 + index % 5, 4 + index % 7, 24, 24)
+    if index % 2:
         pen.rectangle(box, fill="red")
     else:
         pen.ellipse(box, fill="blue")
@@ -46,9 +46,9 @@ def upload_data_set(sagemaker: SageMaker, *, training: int = 1, validation: int 
     training, validation : numbers of images
     """
     for split, count in (("train", training), ("validation", validation)):
-        for row in range(count):
-            sagemaker.upload(f"{split}/{row}.png", draw(row))
-        lines = "".join(f"{row}\t{row % 2}\t{row}.png\n" for row in range(count))
+        for index in range(count):
+            sagemaker.upload(f"{split}/{index}.png", draw(index))
+        lines = "".join(f"{index}\t{index % 2}\t{index}.png\n" for index in range(count))
         sagemaker.upload(f"{split}_lst/{split}.lst", lines)
 
 
@@ -82,7 +82,7 @@ def test_model_is_trained_and_served(sagemaker: SageMaker) -> None:
     # GIVEN
     upload_data_set(sagemaker, training=32, validation=8)
     # WHEN
-    job = sagemaker.wait_for_job(launch(sagemaker))
+    job = sagemaker.wait_for_training(launch(sagemaker))
     # THEN
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     final = {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]}
@@ -116,7 +116,7 @@ def test_job_on_an_instance_without_a_gpu_fails(sagemaker: SageMaker) -> None:
     # GIVEN
     upload_data_set(sagemaker)
     # WHEN
-    job = sagemaker.wait_for_job(launch(sagemaker, instance_type="ml.m5.large"))
+    job = sagemaker.wait_for_training(launch(sagemaker, instance_type="ml.m5.large"))
     # THEN
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == (
@@ -129,7 +129,7 @@ def test_job_with_an_unsupported_hyperparameter_fails_with_an_algorithm_error(sa
     # GIVEN
     upload_data_set(sagemaker)
     # WHEN
-    job = sagemaker.wait_for_job(launch(sagemaker, changed={"multi_label": "1"}))
+    job = sagemaker.wait_for_training(launch(sagemaker, changed={"multi_label": "1"}))
     # THEN
     assert job["FailureReason"] == (
         "AlgorithmError: the emulator's image-classification does not support multi_label=1; AWS's image does, "

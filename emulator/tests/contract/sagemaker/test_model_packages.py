@@ -24,7 +24,7 @@ def group(sagemaker: SageMaker) -> str:
 
 
 def register(sagemaker: SageMaker, group: str, **request: Any) -> str:
-    """Create a model package in the group and return its ARN."""
+    """Create a model package in the group and return the package's ARN."""
     package = sagemaker.client.create_model_package(
         ModelPackageGroupName=group,
         InferenceSpecification=SPECIFICATION,

@@ -15,7 +15,8 @@ from ...waiting import eventually
 from .resources import PROCESSING_LOGS, SageMaker, processing_input, processing_output
 
 TWO_HOSTS = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}
-# A program that writes the configuration files and the content of all input files, and LEVEL, to `<host>.json`
+# A program that writes the configuration files, the content of all input files and the environment variable LEVEL to
+# `<host>.json`
 REPORT = """
 import json, os, pathlib
 root = pathlib.Path("/opt/ml")
@@ -69,9 +70,9 @@ def test_each_host_receives_a_shard_and_uploads_to_the_same_prefix(sagemaker: Sa
     for name in "abcd":
         sagemaker.upload(f"data/{name}", name)
     uri = sagemaker.upload("lists/first.manifest", json.dumps(manifest))
-    kind = {"S3DataType": "ManifestFile", "S3DataDistributionType": "ShardedByS3Key"}
+    sharded_manifest = {"S3DataType": "ManifestFile", "S3DataDistributionType": "ShardedByS3Key"}
     inputs = [
-        processing_input("some", uri, "/opt/ml/processing/input/some", **kind),
+        processing_input("some", uri, "/opt/ml/processing/input/some", **sharded_manifest),
         processing_input("all", f"s3://{sagemaker.bucket}/data/", "/opt/ml/processing/input/all"),
     ]
     # WHEN
@@ -85,7 +86,7 @@ def test_each_host_receives_a_shard_and_uploads_to_the_same_prefix(sagemaker: Sa
 
 
 def test_simultaneous_jobs_do_not_share_files(sagemaker: SageMaker) -> None:
-    # GIVEN a program that writes a file, and waits until two jobs have written this path
+    # GIVEN a program that writes a file, and waits until both jobs have written a file with this path
     program = """
 import os, pathlib, time
 import boto3
@@ -98,7 +99,7 @@ while s3.list_objects_v2(Bucket=os.environ["BUCKET"], Prefix="started/")["KeyCou
 assert path.read_text() == mine
 """
     names = ("first", "second")
-    # WHEN two jobs run it at the same time
+    # WHEN two jobs run the program at the same time
     jobs = [
         sagemaker.start_processing(
             program=program,
@@ -114,7 +115,7 @@ assert path.read_text() == mine
 
 
 def test_program_in_the_container_calls_the_emulator(sagemaker: SageMaker, topic_and_queue: tuple[str, str]) -> None:
-    # GIVEN a program that writes a metric and an object, and publishes a message
+    # GIVEN a program that publishes a metric, stores an object and publishes a message
     topic, queue = topic_and_queue
     program = """
 import os
@@ -135,8 +136,8 @@ boto3.client("sns").publish(TopicArn=os.environ["TOPIC"], Message="shifted")
     assert message["Body"] == "shifted"
 
 
-def test_inference_image_runs_a_script_that_imports_local_packages(sagemaker: SageMaker) -> None:
-    # GIVEN a script that imports packages, which the emulator takes from its own Python environment
+def test_job_with_the_inference_image_can_import_the_packages_of_the_emulator(sagemaker: SageMaker) -> None:
+    # GIVEN a script that imports packages of the emulator's own Python environment
     code = "import onnxruntime, numpy, PIL, pathlib\npathlib.Path('/opt/ml/processing/output/done').touch()"
     uri = sagemaker.upload("code/drift.py", code)
     # WHEN

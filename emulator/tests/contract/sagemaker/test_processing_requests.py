@@ -34,7 +34,7 @@ def test_description_contains_the_members_of_the_request(sagemaker: SageMaker) -
     assert tags == [{"Key": "team", "Value": "a"}]
 
 
-def test_jobs_are_listed_by_name_time_and_status(sagemaker: SageMaker) -> None:
+def test_lists_of_jobs_are_filtered_sorted_and_paginated(sagemaker: SageMaker) -> None:
     # GIVEN a job that completes and a job that fails
     base, before = unique("listed"), datetime.now(UTC) - timedelta(seconds=1)
     names = [f"{base}-{letter}" for letter in "ba"]
@@ -61,16 +61,6 @@ def test_jobs_are_listed_by_name_time_and_status(sagemaker: SageMaker) -> None:
     ]
     with pytest.raises(ClientError, match="sortBy"):
         list_jobs(SortBy="Size")
-
-
-def test_training_jobs_are_listed_by_the_time_of_their_last_change(sagemaker: SageMaker) -> None:
-    # GIVEN
-    name = sagemaker.start_training(program="pass")
-    sagemaker.wait_for_job(name)
-    # WHEN
-    request = {"NameContains": name, "LastModifiedTimeAfter": datetime.now(UTC) - timedelta(minutes=5)}
-    # THEN
-    assert len(sagemaker.client.list_training_jobs(**request)["TrainingJobSummaries"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_processor_of_version_3_runs_a_script(
         sagemaker_session=sdk,
     )
     code = {"code": "run.py", "source_dir": str(script.parent)} if framework else {"code": str(script)}
-    if not framework:
+    if not framework:  # ScriptProcessor uploads only the script, so the script cannot import the module
         script.write_text(SCRIPT)
     # WHEN
     processor.run(**code, arguments=["--days", "7"], **inputs_and_outputs(sagemaker), wait=False)
@@ -86,8 +86,8 @@ def test_request_of_a_script_processor_of_version_2_is_supported(sagemaker: Sage
 
     Sources: ProcessingInput._to_request_dict in
     https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/processing.py, _get_process_request in
-    https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/session.py, and the printed input
-    in https://github.com/aws/amazon-sagemaker-examples/issues/1604
+    https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/session.py, and the inputs that
+    https://github.com/aws/amazon-sagemaker-examples/issues/1604 quotes
     """
     # GIVEN
     name, bucket = unique("sdk-v2"), sagemaker.bucket

@@ -28,7 +28,7 @@ README = Path(__file__).parents[3] / "README.md"
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """The path of a folder with a training program, its module, and requirements that are already installed."""
+    """The path of a folder with a training program, a module that it imports, and requirements that are installed."""
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "train.py").write_text(PROGRAM)
@@ -38,7 +38,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def train(sdk: Any, sagemaker: SageMaker, source: Path, role: str, **hyperparameters: str) -> str:
-    """Start a training job for the program with ModelTrainer, and return the job's name."""
+    """Start a training job that runs the program, with ModelTrainer, and return the job's name."""
     from sagemaker.core.shapes import MetricDefinition, StoppingCondition
     from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, SourceCode
     from sagemaker.train import ModelTrainer
@@ -64,7 +64,7 @@ def test_model_trainer_runs_a_script(sdk: Any, sagemaker: SageMaker, source: Pat
     sagemaker.upload("train/a.png", "a")
     # WHEN
     name = train(sdk, sagemaker, source, role, epochs="3", word="two words")
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert job["TrainingJobStatus"] == "Completed", sagemaker.read_log("/aws/sagemaker/TrainingJobs", name)
     assert sagemaker.read_json(job["ModelArtifacts"]["S3ModelArtifacts"], "model.json") == {
@@ -95,7 +95,7 @@ def test_failed_script_fails_the_job(sdk: Any, sagemaker: SageMaker, source: Pat
     sagemaker.upload("train/a.png", "a")
     # WHEN the script raises an error
     name = train(sdk, sagemaker, source, role, epochs="3", word="fail")
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")

@@ -17,12 +17,16 @@ from .resources import SageMaker
 from .test_batch_transform import start_transform
 from .test_tuning import tune
 
-Follow = Callable[..., Inbox]
+Subscribe = Callable[..., Inbox]
 
 
 @pytest.fixture
-def follow(emulator: RunningEmulator) -> Follow:
-    """Return a function that creates a queue, to which a rule delivers the events with a type and details."""
+def subscribe(emulator: RunningEmulator) -> Subscribe:
+    """Return a function that creates a queue for the events of one kind of resource.
+
+    kind   : such as `Training Job`; the events have the detail type `SageMaker <kind> State Change`
+    detail : pattern for the details of the events
+    """
 
     def create_queue(kind: str, **detail: Any) -> Inbox:
         inbox, kinds = Inbox(emulator), [f"SageMaker {kind} State Change"]
@@ -33,16 +37,16 @@ def follow(emulator: RunningEmulator) -> Follow:
 
 
 def details(inbox: Inbox, status: str, count: int = 2) -> dict[str, Any]:
-    """Wait for `count` events, which may arrive in any order, and return the details of each event by status.
+    """Wait for `count` events, which may arrive in any order, and return their details by status.
 
     status : name of the detail that contains the status
     """
     return {event["detail"][status]: event["detail"] for event in inbox.take(count)}
 
 
-def test_event_of_a_failed_training_job_contains_the_failure_reason(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_failed_training_job_contains_the_failure_reason(sagemaker: SageMaker, subscribe: Subscribe) -> None:
     # GIVEN
-    inbox = follow("Training Job", OutputDataConfig={"S3OutputPath": [f"s3://{sagemaker.bucket}/models"]})
+    inbox = subscribe("Training Job", OutputDataConfig={"S3OutputPath": [f"s3://{sagemaker.bucket}/models"]})
     # WHEN
     name = sagemaker.start_training(program="raise SystemExit(3)", Tags=[{"Key": "team", "Value": "a"}])
     # THEN
@@ -54,10 +58,12 @@ def test_event_of_a_failed_training_job_contains_the_failure_reason(sagemaker: S
     assert started["CreationTime"] <= failed["TrainingEndTime"]
 
 
-def test_event_of_a_failed_processing_job_contains_reason_and_message(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_failed_processing_job_contains_reason_and_message(
+    sagemaker: SageMaker, subscribe: Subscribe
+) -> None:
     # GIVEN
     name = unique("job")
-    inbox = follow("Processing Job", ProcessingJobName=[name])
+    inbox = subscribe("Processing Job", ProcessingJobName=[name])
     program = "import pathlib; pathlib.Path('/opt/ml/output/message').write_text('empty'); raise SystemExit(3)"
     # WHEN
     sagemaker.start_processing(program=program, ProcessingJobName=name, Tags=[{"Key": "team", "Value": "a"}])
@@ -69,10 +75,10 @@ def test_event_of_a_failed_processing_job_contains_reason_and_message(sagemaker:
     assert started["CreationTime"] <= failed["ProcessingEndTime"]
 
 
-def test_endpoint_sends_an_event_for_each_status(sagemaker: SageMaker, follow: Follow) -> None:
+def test_endpoint_sends_an_event_for_each_status(sagemaker: SageMaker, subscribe: Subscribe) -> None:
     # GIVEN
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model(), 1)})
-    inbox = follow("Endpoint", EndpointConfigName=[config])
+    inbox = subscribe("Endpoint", EndpointConfigName=[config])
     # WHEN
     endpoint = sagemaker.create_endpoint(config)
     sagemaker.delete_endpoint(endpoint)
@@ -82,9 +88,11 @@ def test_endpoint_sends_an_event_for_each_status(sagemaker: SageMaker, follow: F
     assert {each["EndpointName"] for each in found.values()} == {endpoint}
 
 
-def test_event_of_a_failed_transform_job_contains_the_failure_reason(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_failed_transform_job_contains_the_failure_reason(
+    sagemaker: SageMaker, subscribe: Subscribe
+) -> None:
     # GIVEN
-    inbox = follow("Transform Job", TransformOutput={"S3OutputPath": [f"s3://{sagemaker.bucket}/out"]})
+    inbox = subscribe("Transform Job", TransformOutput={"S3OutputPath": [f"s3://{sagemaker.bucket}/out"]})
     # WHEN
     start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/absent")
     # THEN
@@ -93,10 +101,10 @@ def test_event_of_a_failed_transform_job_contains_the_failure_reason(sagemaker: 
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", failed["TransformEndTime"])
 
 
-def test_event_of_a_tuning_job_contains_its_status_counters(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_tuning_job_contains_its_status_counters(sagemaker: SageMaker, subscribe: Subscribe) -> None:
     # GIVEN
     output = {"S3OutputPath": [f"s3://{sagemaker.bucket}/models"]}
-    inbox = follow("HyperParameter Tuning Job", TrainingJobDefinition={"OutputDataConfig": output})
+    inbox = subscribe("HyperParameter Tuning Job", TrainingJobDefinition={"OutputDataConfig": output})
     # WHEN the only training job of a tuning job fails
     tune(sagemaker, jobs=1, parallel=1, static={"kind": "bad"})
     # THEN
@@ -105,10 +113,10 @@ def test_event_of_a_tuning_job_contains_its_status_counters(sagemaker: SageMaker
     assert found["Failed"]["TrainingJobStatusCounters"]["NonRetryableError"] == 1
 
 
-def test_approval_of_a_model_package_sends_an_event(sagemaker: SageMaker, follow: Follow) -> None:
+def test_approval_of_a_model_package_sends_an_event(sagemaker: SageMaker, subscribe: Subscribe) -> None:
     # GIVEN
     client, group = sagemaker.client, unique("group")
-    inbox = follow("Model Package", ModelPackageGroupName=[group])
+    inbox = subscribe("Model Package", ModelPackageGroupName=[group])
     client.create_model_package_group(ModelPackageGroupName=group)
     package = client.create_model_package(ModelPackageGroupName=group, ModelApprovalStatus="PendingManualApproval")
     # WHEN

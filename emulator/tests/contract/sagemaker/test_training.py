@@ -1,7 +1,8 @@
-"""Training jobs: input data, results, logs, metrics and checkpoints."""
+"""Training jobs: input data, results, logs, metrics, checkpoints, names and lists."""
 
 import json
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def test_container_receives_its_channels_and_the_model_is_uploaded(sagemaker: Sa
         ],
         Environment={"MINE": "yes"},
     )
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
@@ -45,7 +46,7 @@ def test_container_receives_its_channels_and_the_model_is_uploaded(sagemaker: Sa
 
 def test_job_passes_through_the_secondary_statuses_of_aws(sagemaker: SageMaker) -> None:
     # WHEN
-    job = sagemaker.wait_for_job(sagemaker.start_training(program="pass"))
+    job = sagemaker.wait_for_training(sagemaker.start_training(program="pass"))
     # THEN
     transitions = job["SecondaryStatusTransitions"]
     assert [each["Status"] for each in transitions] == [
@@ -68,7 +69,7 @@ def test_manifest_selects_the_files_of_a_channel(sagemaker: SageMaker) -> None:
     # WHEN
     name = sagemaker.start_training(InputDataConfig=[channel("train", manifest, S3DataType="ManifestFile")])
     # THEN
-    assert sagemaker.wait_for_job(name)["TrainingJobStatus"] == "Completed"
+    assert sagemaker.wait_for_training(name)["TrainingJobStatus"] == "Completed"
     seen = sagemaker.read_json(f"s3://{sagemaker.bucket}/models/{name}/output/output.tar.gz", "seen.json")
     assert seen["files"]["train"] == ["a.txt", "c.txt"]
 
@@ -82,7 +83,7 @@ def test_metrics_are_extracted_from_the_log(sagemaker: SageMaker) -> None:
     ]
     # WHEN
     name = sagemaker.start_training(AlgorithmSpecification={"MetricDefinitions": definitions})
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     final = {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]}
     assert final == {"loss": pytest.approx(0.33), "accuracy": pytest.approx(0.5)}
@@ -99,7 +100,7 @@ def test_log_can_be_read_while_the_job_runs(sagemaker: SageMaker) -> None:
     lines = eventually(lambda: sagemaker.read_log(TRAINING_LOGS, f"{name}/algo-1-"))
     # THEN
     assert lines == ["first"]
-    assert sagemaker.describe_job(name)["TrainingJobStatus"] == "InProgress"
+    assert sagemaker.describe_training(name)["TrainingJobStatus"] == "InProgress"
     sagemaker.client.stop_training_job(TrainingJobName=name)
 
 
@@ -107,7 +108,7 @@ def test_log_contains_stdout_and_stderr(sagemaker: SageMaker) -> None:
     # GIVEN
     name = sagemaker.start_training()
     # WHEN
-    sagemaker.wait_for_job(name)
+    sagemaker.wait_for_training(name)
     # THEN
     lines = sagemaker.read_log(TRAINING_LOGS, f"{name}/algo-1-")
     assert "epoch=2 loss=0.33; accuracy=0.5;" in lines
@@ -120,6 +121,16 @@ def test_existing_job_name_is_refused(sagemaker: SageMaker) -> None:
     # WHEN / THEN
     with pytest.raises(sagemaker.client.exceptions.ResourceInUse, match="must be unique"):
         sagemaker.start_training(program="pass", TrainingJobName=name)
+
+
+def test_list_of_jobs_is_filtered_by_the_time_of_the_last_change(sagemaker: SageMaker) -> None:
+    # GIVEN
+    name = sagemaker.start_training(program="pass")
+    sagemaker.wait_for_training(name)
+    # WHEN
+    request = {"NameContains": name, "LastModifiedTimeAfter": datetime.now(UTC) - timedelta(minutes=5)}
+    # THEN
+    assert len(sagemaker.client.list_training_jobs(**request)["TrainingJobSummaries"]) == 1
 
 
 def test_jobs_in_two_regions_can_have_the_same_name(sagemaker: SageMaker) -> None:
@@ -142,7 +153,7 @@ def test_jobs_in_two_regions_can_have_the_same_name(sagemaker: SageMaker) -> Non
     in_ireland.create_training_job(**request)
     # THEN
     eventually(lambda: in_ireland.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
-    assert sagemaker.wait_for_job(name)["TrainingJobStatus"] == "Completed"
+    assert sagemaker.wait_for_training(name)["TrainingJobStatus"] == "Completed"
 
 
 @pytest.mark.parametrize("regex", ["loss=(", "loss"], ids=["no expression", "no group"])
@@ -155,10 +166,10 @@ def test_invalid_metric_definition_is_refused(sagemaker: SageMaker, regex: str) 
 def test_next_job_continues_from_the_checkpoint(sagemaker: SageMaker) -> None:
     # GIVEN a completed job with a checkpoint in S3
     config: dict[str, Any] = {"CheckpointConfig": {"S3Uri": f"s3://{sagemaker.bucket}/checkpoints"}}
-    sagemaker.wait_for_job(sagemaker.start_training(**config))
+    sagemaker.wait_for_training(sagemaker.start_training(**config))
     # WHEN a second job has the same checkpoint configuration
     name = sagemaker.start_training(**config)
-    sagemaker.wait_for_job(name)
+    sagemaker.wait_for_training(name)
     # THEN
     seen = sagemaker.read_json(f"s3://{sagemaker.bucket}/models/{name}/output/output.tar.gz", "seen.json")
     assert seen["step"] == 1
@@ -176,14 +187,14 @@ def test_commands_and_scripts_can_use_paths_below_opt_ml(sagemaker: SageMaker) -
         },
         InputDataConfig=[channel("sm_drivers", f"s3://{sagemaker.bucket}/drivers/")],
     )
-    job = sagemaker.wait_for_job(name)
-    # THEN the job completes, without a file in the machine's own /opt/ml
+    job = sagemaker.wait_for_training(name)
+    # THEN the job completes, and writes nothing to the machine's own /opt/ml
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert not Path("/opt/ml/model/word.txt").exists()
 
 
 def make_wheel(folder: Path) -> Path:
-    """Write a wheel with one module into a folder, and return the wheel's path. No package on PyPI has its name."""
+    """Write a wheel with one module into a folder, and return the wheel's path. No published package has this name."""
     path = folder / "only_for_this_test-1.0-py3-none-any.whl"
     info = "only_for_this_test-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
@@ -207,8 +218,8 @@ def test_packages_that_a_job_installs_are_not_visible_to_the_next_job(sagemaker:
             "ContainerArguments": ["-c", f'pip install --no-index {wheel} && python3 -c "{check}"'],
         }
     )
-    job = sagemaker.wait_for_job(name)
-    after = sagemaker.wait_for_job(sagemaker.start_training(program="import only_for_this_test"))
+    job = sagemaker.wait_for_training(name)
+    after = sagemaker.wait_for_training(sagemaker.start_training(program="import only_for_this_test"))
     # THEN
     assert job["TrainingJobStatus"] == "Completed", sagemaker.read_log(TRAINING_LOGS, name)
     assert "number 7" in sagemaker.read_log(TRAINING_LOGS, name)

@@ -15,7 +15,8 @@ from ..images import IMAGES
 from .resources import TRAINING_LOGS, SageMaker, channel
 
 TWO_HOSTS = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-# A program that writes the host's configuration and the names of the host's input files
+# A program that writes the host's configuration and the names of the host's input files to `<host>.json`, and writes
+# two model files: one that only this host writes, and one that all hosts write
 REPORT = """
 import json, os, pathlib
 config = json.loads(pathlib.Path(os.environ["SM_INPUT_CONFIG_DIR"], "resourceconfig.json").read_text())
@@ -46,7 +47,7 @@ def test_each_host_receives_its_configuration_and_shard(sagemaker: SageMaker) ->
         ResourceConfig=TWO_HOSTS,
         InputDataConfig=[channel("train", uri, S3DataDistributionType="ShardedByS3Key"), channel("all", uri)],
     )
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
 
     # THEN
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
@@ -61,7 +62,7 @@ def test_each_host_receives_its_configuration_and_shard(sagemaker: SageMaker) ->
 def test_model_contains_the_first_hosts_file_if_all_hosts_write_it(sagemaker: SageMaker) -> None:
     # WHEN
     name = sagemaker.start_training(program=REPORT, ResourceConfig=TWO_HOSTS)
-    sagemaker.wait_for_job(name)
+    sagemaker.wait_for_training(name)
 
     # THEN
     assert read_output(sagemaker, name, "model", "model") == "algo-1"
@@ -76,7 +77,7 @@ def test_failure_of_one_host_ends_all_hosts_and_sets_the_failure_reason(sagemake
     )
 
     # WHEN
-    job = sagemaker.wait_for_job(sagemaker.start_training(program=program, ResourceConfig=TWO_HOSTS))
+    job = sagemaker.wait_for_training(sagemaker.start_training(program=program, ResourceConfig=TWO_HOSTS))
 
     # THEN
     assert job["FailureReason"] == "AlgorithmError: no examples, exit code: 3"
@@ -92,7 +93,7 @@ def test_stopping_a_job_stops_every_host(sagemaker: SageMaker) -> None:
     sagemaker.client.stop_training_job(TrainingJobName=name)
 
     # THEN
-    assert sagemaker.wait_for_job(name)["TrainingJobStatus"] == "Stopped"
+    assert sagemaker.wait_for_training(name)["TrainingJobStatus"] == "Stopped"
 
 
 def test_checkpoints_are_uploaded_while_the_job_runs(sagemaker: SageMaker) -> None:
@@ -108,7 +109,7 @@ def test_checkpoints_are_uploaded_while_the_job_runs(sagemaker: SageMaker) -> No
 
     # THEN
     eventually(lambda: sagemaker.list_keys("kept/") == ["kept/step"])
-    assert sagemaker.describe_job(name)["TrainingJobStatus"] == "InProgress"
+    assert sagemaker.describe_training(name)["TrainingJobStatus"] == "InProgress"
     sagemaker.client.stop_training_job(TrainingJobName=name)
 
 
@@ -133,7 +134,7 @@ def test_interrupted_spot_job_resumes_from_its_checkpoint(sagemaker: SageMaker) 
         StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
         CheckpointConfig={"S3Uri": f"s3://{sagemaker.bucket}/{unique('kept')}"},
     )
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
 
     # THEN
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
@@ -151,7 +152,7 @@ def test_spot_job_stops_at_its_time_limit(sagemaker: SageMaker) -> None:
         EnableManagedSpotTraining=True,
         StoppingCondition={"MaxRuntimeInSeconds": 2, "MaxWaitTimeInSeconds": 2},
     )
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
 
     # THEN
     assert job["TrainingJobStatus"] == "Stopped"
@@ -206,8 +207,8 @@ def test_request_that_exceeds_a_quota_is_refused(tmp_path: Path) -> None:
         with pytest.raises(refused, match="with current utilization of 1 Instances"):
             sagemaker.start_training(program="pass")
         sagemaker.client.stop_training_job(TrainingJobName=first)
-        sagemaker.wait_for_job(first)
-        assert sagemaker.wait_for_job(sagemaker.start_training(program="pass"))["TrainingJobStatus"] == "Completed"
+        sagemaker.wait_for_training(first)
+        assert sagemaker.wait_for_training(sagemaker.start_training(program="pass"))["TrainingJobStatus"] == "Completed"
 
         with pytest.raises(refused, match=r"'ml\.m5\.large for processing job usage' is 0 Instances"):
             sagemaker.start_processing(program="pass")

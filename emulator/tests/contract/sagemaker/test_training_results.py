@@ -17,7 +17,7 @@ def test_failure_reason_contains_the_failure_file(sagemaker: SageMaker) -> None:
     )
     # WHEN
     name = sagemaker.start_training(program=program)
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
     assert job["FailureReason"].startswith("AlgorithmError: no wheels no wheels")
@@ -36,7 +36,7 @@ def test_failure_reason_without_failure_file_has_only_the_exit_code(
     sagemaker: SageMaker, program: str, code: int
 ) -> None:
     # WHEN
-    job = sagemaker.wait_for_job(sagemaker.start_training(program=program))
+    job = sagemaker.wait_for_training(sagemaker.start_training(program=program))
     # THEN
     assert job["FailureReason"] == f"AlgorithmError: , exit code: {code}"
 
@@ -44,7 +44,7 @@ def test_failure_reason_without_failure_file_has_only_the_exit_code(
 def test_empty_channel_fails_the_job(sagemaker: SageMaker) -> None:
     # WHEN
     uri = f"s3://{sagemaker.bucket}/nothing/"
-    job = sagemaker.wait_for_job(sagemaker.start_training(InputDataConfig=[channel("train", uri)]))
+    job = sagemaker.wait_for_training(sagemaker.start_training(InputDataConfig=[channel("train", uri)]))
     # THEN
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(
@@ -54,7 +54,9 @@ def test_empty_channel_fails_the_job(sagemaker: SageMaker) -> None:
 
 def test_missing_bucket_fails_the_job(sagemaker: SageMaker) -> None:
     # WHEN
-    job = sagemaker.wait_for_job(sagemaker.start_training(InputDataConfig=[channel("train", "s3://missing-bucket/x")]))
+    job = sagemaker.wait_for_training(
+        sagemaker.start_training(InputDataConfig=[channel("train", "s3://missing-bucket/x")])
+    )
     # THEN
     assert job["FailureReason"].startswith("ClientError: Data download failed:")
     assert "NoSuchBucket" in job["FailureReason"]
@@ -62,7 +64,7 @@ def test_missing_bucket_fails_the_job(sagemaker: SageMaker) -> None:
 
 def test_image_without_a_command_fails_the_job(sagemaker: SageMaker) -> None:
     # WHEN
-    job = sagemaker.wait_for_job(sagemaker.start_training(AlgorithmSpecification={"TrainingImage": "unknown:7"}))
+    job = sagemaker.wait_for_training(sagemaker.start_training(AlgorithmSpecification={"TrainingImage": "unknown:7"}))
     # THEN
     assert job["TrainingJobStatus"] == "Failed"
     assert "unknown:7" in job["FailureReason"]
@@ -80,7 +82,7 @@ def test_stopped_job_uploads_the_model_that_it_saves(sagemaker: SageMaker) -> No
     eventually(lambda: sagemaker.read_log(TRAINING_LOGS, f"{name}/algo-1-"))
     # WHEN
     sagemaker.client.stop_training_job(TrainingJobName=name)
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     statuses = [each["Status"] for each in job["SecondaryStatusTransitions"]]
@@ -92,7 +94,7 @@ def test_stopped_job_uploads_the_model_that_it_saves(sagemaker: SageMaker) -> No
 def test_completed_job_cannot_be_stopped(sagemaker: SageMaker) -> None:
     # GIVEN
     name = sagemaker.start_training(program="pass")
-    sagemaker.wait_for_job(name)
+    sagemaker.wait_for_training(name)
     # WHEN / THEN
     with pytest.raises(ClientError, match=r"ValidationException.*status Completed"):
         sagemaker.client.stop_training_job(TrainingJobName=name)
@@ -101,7 +103,7 @@ def test_completed_job_cannot_be_stopped(sagemaker: SageMaker) -> None:
 def test_job_is_stopped_at_its_time_limit(sagemaker: SageMaker) -> None:
     # WHEN
     name = sagemaker.start_training(program="import time; time.sleep(60)", StoppingCondition={"MaxRuntimeInSeconds": 1})
-    job = sagemaker.wait_for_job(name)
+    job = sagemaker.wait_for_training(name)
     # THEN
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert job["TrainingTimeInSeconds"] < 10
@@ -115,7 +117,7 @@ def test_child_processes_are_ended_with_the_job(sagemaker: SageMaker) -> None:
     )
     # WHEN
     name = sagemaker.start_training(program=program)
-    assert sagemaker.wait_for_job(name)["TrainingJobStatus"] == "Completed"
+    assert sagemaker.wait_for_training(name)["TrainingJobStatus"] == "Completed"
     # THEN
     (pid,) = sagemaker.read_log(TRAINING_LOGS, f"{name}/algo-1-")
     eventually(lambda: start_time(int(pid)) is None)

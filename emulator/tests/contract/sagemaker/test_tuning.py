@@ -33,7 +33,7 @@ def tune(sagemaker: SageMaker, *, jobs: int = 4, parallel: int = 2, **changes: A
 
     jobs     : number of training jobs
     parallel : number of training jobs that run at the same time
-    changes  : `strategy`, `kind` (Maximize or Minimize), `metric`, `ranges` and `static` (hyperparameters)
+    changes  : `strategy`, `direction` (Maximize or Minimize), `metric`, `ranges` and `static` (hyperparameters)
     """
     name = unique("tuning")[:32]
     code = sagemaker.upload(f"{name}/code.tar.gz", make_archive({"train.py": SCRIPT}))
@@ -44,7 +44,7 @@ def tune(sagemaker: SageMaker, *, jobs: int = 4, parallel: int = 2, **changes: A
             "Strategy": changes.get("strategy", "Random"),
             "RandomSeed": 3,
             "HyperParameterTuningJobObjective": {
-                "Type": changes.get("kind", "Maximize"),
+                "Type": changes.get("direction", "Maximize"),
                 "MetricName": changes.get("metric", "score"),
             },
             "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel},
@@ -101,7 +101,7 @@ def score(summary: dict[str, Any]) -> float:
 def tuned(request: pytest.FixtureRequest, emulator: RunningEmulator) -> tuple[SageMaker, dict[str, Any]]:
     """A completed tuning job with three training jobs: the helper with which it was created, and its description."""
     sagemaker = SageMaker.create(emulator)
-    job = wait_for_tuning(sagemaker, tune(sagemaker, kind=request.param, jobs=3))
+    job = wait_for_tuning(sagemaker, tune(sagemaker, direction=request.param, jobs=3))
     assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
     return sagemaker, job
 
@@ -122,7 +122,7 @@ def test_best_training_job_has_the_best_objective(tuned: tuple[SageMaker, dict[s
     assert best["TrainingJobName"] == choose(training_jobs, key=score)["TrainingJobName"]
     assert score(best) == choose(map(score, training_jobs))
     assert job["TrainingJobStatusCounters"]["Completed"] == job["ObjectiveStatusCounters"]["Succeeded"] == 3
-    trained = sagemaker.describe_job(best["TrainingJobName"])
+    trained = sagemaker.describe_training(best["TrainingJobName"])
     assert trained["TuningJobArn"] == job["HyperParameterTuningJobArn"]
     assert trained["ModelArtifacts"]["S3ModelArtifacts"]
 

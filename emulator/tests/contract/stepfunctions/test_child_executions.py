@@ -27,7 +27,10 @@ EXECUTION_TYPES = pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
 
 
 def processor(kind: str, **states: Any) -> dict[str, Any]:
-    """Return an item processor whose states run in the given order."""
+    """Return an item processor whose states run in the given order.
+
+    kind : execution type of the child executions (STANDARD or EXPRESS)
+    """
     names = [*states, ""]
     linked = {
         name: {**state, **({"Next": following} if following else {"End": True})}
@@ -58,9 +61,9 @@ def test_child_execution_has_its_own_context_object(machines: StateMachines, kin
     # THEN each context object contains the child execution, the state machine and the input
     children = machines.client.list_executions(mapRunArn=only_map_run(machines, ended["executionArn"]))["executions"]
     output = json.loads(ended["output"])
-    assert {child["executionArn"]: child["name"] for child in children} == {own["id"]: own["name"] for own in output}
-    assert {own["machine"] for own in output} == {child["stateMachineArn"] for child in children}
-    assert [own["input"] for own in output] == ["a", "b"]
+    assert {child["executionArn"]: child["name"] for child in children} == {each["id"]: each["name"] for each in output}
+    assert {each["machine"] for each in output} == {child["stateMachineArn"] for child in children}
+    assert [each["input"] for each in output] == ["a", "b"]
 
 
 @EXECUTION_TYPES
@@ -120,7 +123,7 @@ def test_child_executions_are_logged(emulator: RunningEmulator, machines: StateM
 
 
 def test_failed_batch_counts_as_the_failure_of_all_its_items(machines: StateMachines) -> None:
-    # GIVEN three batches with two items at most, of which the second batch fails
+    # GIVEN three batches of at most two items, of which the second batch fails
     bad = {"Variable": "$.Items[0]", "NumericEquals": 3, "Next": "No"}
     one = processor("EXPRESS", Which={"Type": "Choice", "Choices": [bad], "Default": "Yes"})
     del one["States"]["Which"]["End"]
@@ -174,22 +177,22 @@ def bucket(emulator: RunningEmulator) -> str:
 
 
 @pytest.fixture
-def runs(emulator: RunningEmulator) -> tuple[str, Callable[[], Counter[str]]]:
-    """The URL of a queue for the items that child executions process, and a function that counts them by item."""
+def processed_items(emulator: RunningEmulator) -> tuple[str, Callable[[], Counter[str]]]:
+    """The URL of a queue to which child executions send their items, and a function that counts the sent items."""
     sqs = emulator.client("sqs")
     queue = sqs.create_queue(QueueName=f"queue-{uuid4()}")["QueueUrl"]
     counts: Counter[str] = Counter()
 
-    def count_runs() -> Counter[str]:
+    def count_messages() -> Counter[str]:
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
             counts.update(message["Body"] for message in messages)
         return counts
 
-    return queue, count_runs
+    return queue, count_messages
 
 
 def batches(bucket: str, queue: str, kind: str, *, retry: bool) -> dict[str, Any]:
-    """Return a Map state whose child executions send their item to the queue, and then read the object with this key.
+    """Return a Map state for a list of keys: child executions send a key to the queue, and then read the key's object.
 
     retry : whether a child execution retries while the object is missing; otherwise it fails
     """
@@ -222,24 +225,24 @@ def test_redrive_runs_only_unsuccessful_child_executions(
     emulator: RunningEmulator,
     machines: StateMachines,
     bucket: str,
-    runs: tuple[str, Callable[[], Counter[str]]],
+    processed_items: tuple[str, Callable[[], Counter[str]]],
     kind: str,
     status: str,
 ) -> None:
-    # GIVEN an execution that has ended during the second of three batches, because an object is missing
-    queue, count_runs = runs
+    # GIVEN an execution that has failed, been stopped or timed out at the second of three keys, whose object is missing
+    queue, count_messages = processed_items
     definition = single(**batches(bucket, queue, kind, retry=status != "FAILED"))
     if status == "TIMED_OUT":
         definition["TimeoutSeconds"] = 3  # enough for the first two batches on a busy machine
     client = machines.client
     arn = client.start_execution(stateMachineArn=machines.create(definition), input='["a", "b", "c"]')["executionArn"]
-    assert eventually(lambda: count_runs()["b"]) == 1
+    assert eventually(lambda: count_messages()["b"]) == 1
     run = only_map_run(machines, arn)
     if status == "ABORTED":
         counts = client.describe_map_run(mapRunArn=run)["itemCounts"]
         assert [counts[name] for name in ("total", "succeeded", "running", "pending")] == [3, 1, 1, 1]
         client.stop_execution(executionArn=arn)
-    assert machines.finish(arn)["status"] == status
+    assert machines.wait_for_execution(arn)["status"] == status
     described = client.describe_map_run(mapRunArn=run)
     assert described["status"] == ("FAILED" if status == "FAILED" else "ABORTED")
     assert [described["executionCounts"][name] for name in ("total", "succeeded", "running", "pending")] == [3, 1, 0, 1]
@@ -249,11 +252,11 @@ def test_redrive_runs_only_unsuccessful_child_executions(
     for key in ("b", "c"):
         emulator.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
     client.redrive_execution(executionArn=arn)
-    ended = machines.finish(arn)
+    ended = machines.wait_for_execution(arn)
 
     # THEN the same Map Run succeeds, and the successful batch does not run again
     assert json.loads(ended["output"]) == ["a", "b", "c"]
-    assert count_runs() == {"a": 1, "b": 2, "c": 1}
+    assert count_messages() == {"a": 1, "b": 2, "c": 1}
     described = client.describe_map_run(mapRunArn=only_map_run(machines, arn))
     assert (described["mapRunArn"], described["status"], described["redriveCount"]) == (run, "SUCCEEDED", 1)
     assert described["itemCounts"]["succeeded"] == described["itemCounts"]["total"] == 3
@@ -271,10 +274,13 @@ def test_redrive_runs_only_unsuccessful_child_executions(
 
 
 def test_redrive_continues_only_the_latest_map_run_of_a_state_in_a_loop(
-    emulator: RunningEmulator, machines: StateMachines, bucket: str, runs: tuple[str, Callable[[], Counter[str]]]
+    emulator: RunningEmulator,
+    machines: StateMachines,
+    bucket: str,
+    processed_items: tuple[str, Callable[[], Counter[str]]],
 ) -> None:
     # GIVEN a Map state in a loop, whose first Map Run has succeeded and whose second Map Run has failed
-    queue, count_runs = runs
+    queue, count_messages = processed_items
     state = {**batches(bucket, queue, "EXPRESS", retry=False), "ItemsPath": "$[0]", "ResultPath": None, "Next": "More"}
     more = {"Type": "Pass", "InputPath": "$[1:]", "Next": "Which"}
     which = {"Type": "Choice", "Choices": [{"Variable": "$[0]", "IsPresent": True, "Next": "Each"}], "Default": "End"}
@@ -284,9 +290,9 @@ def test_redrive_continues_only_the_latest_map_run_of_a_state_in_a_loop(
     # WHEN the missing object is created, and the execution is redriven
     emulator.client("s3").put_object(Bucket=bucket, Key="b", Body=b"x")
     machines.client.redrive_execution(executionArn=arn)
-    ended = machines.finish(arn)
+    ended = machines.wait_for_execution(arn)
 
     # THEN only the second Map Run continues
     assert ended["status"] == "SUCCEEDED"
-    assert count_runs() == {"a": 1, "b": 2}
+    assert count_messages() == {"a": 1, "b": 2}
     assert len(machines.client.list_map_runs(executionArn=arn)["mapRuns"]) == 2

@@ -73,5 +73,5 @@ def test_failed_branch_is_caught_with_its_error(machines: StateMachines) -> None
 
 
 def _pass_state(value: str) -> dict[str, Any]:
-    """Return a last state that outputs a value."""
+    """Return a final state that outputs a value."""
     return {"Type": "Pass", "Result": value, "End": True}

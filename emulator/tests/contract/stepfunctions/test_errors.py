@@ -81,7 +81,7 @@ def test_only_the_chosen_transition_assigns_its_variables(machines: StateMachine
 
 @pytest.mark.parametrize("names", [["States.ALL"], ["States.TaskFailed"]], ids=lambda names: names[0])
 def test_runtime_errors_are_not_caught(machines: StateMachines, names: list[str]) -> None:
-    # GIVEN a state with a Catch for all errors, and a parameter whose path is not in the input
+    # GIVEN a state whose Catch has a wildcard error name, and a parameter whose path is not in the input
     queue = "http://127.0.0.1/123456789012/queue"
     parameters = {"QueueUrl": queue, "MessageBody.$": "$.gone"}
     state = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": parameters}

@@ -91,7 +91,7 @@ def test_log_contains_the_events_of_its_level(
     start = machines.client.start_sync_execution if kind == "EXPRESS" else machines.client.start_execution
     arn = start(stateMachineArn=machine, input='{"secret": 1}')["executionArn"]
     if kind == "STANDARD":
-        machines.finish(arn)
+        machines.wait_for_execution(arn)
 
     # THEN the log group contains the events of the level, with inputs and outputs only if `data` is true
     found = emulator.client("logs").filter_log_events(logGroupName=log_group)["events"]

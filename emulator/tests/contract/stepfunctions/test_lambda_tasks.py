@@ -129,7 +129,7 @@ def test_missing_function_fails_with_lambda_error(machines: StateMachines) -> No
     assert (ended["status"], ended["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
 
 
-def test_retry_with_the_name_of_the_error_applies(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_error_is_retried_by_the_retrier_that_names_it(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a function that counts its attempts in S3, and fails in the first two
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
@@ -181,7 +181,7 @@ def test_stopped_execution_does_not_wait_for_its_function(emulator: RunningEmula
     machines.client.stop_execution(executionArn=arn)
 
     # THEN it ends without waiting for the function
-    assert machines.finish(arn, seconds=1)["status"] == "ABORTED"
+    assert machines.wait_for_execution(arn, seconds=1)["status"] == "ABORTED"
 
 
 @pytest.mark.parametrize(("caught", "status"), [("States.ALL", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")])

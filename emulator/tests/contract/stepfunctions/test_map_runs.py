@@ -56,11 +56,14 @@ def read(emulator: RunningEmulator, bucket: str, key: str) -> str:
 
 
 def exported(emulator: RunningEmulator, output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the manifest of the exported results, and the text of each result file by status."""
+    """Return the manifest of exported results, and the text of each result file by status.
+
+    output : output of the Map state that exported the results
+    """
     location = output["ResultWriterDetails"]
     manifest = json.loads(read(emulator, location["Bucket"], location["Key"]))
-    files = {kind: file["Key"] for kind, found in manifest["ResultFiles"].items() for file in found}
-    return manifest, {kind: read(emulator, location["Bucket"], key) for kind, key in files.items()}
+    keys = {status: file["Key"] for status, files in manifest["ResultFiles"].items() for file in files}
+    return manifest, {status: read(emulator, location["Bucket"], key) for status, key in keys.items()}
 
 
 @pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
@@ -73,7 +76,7 @@ def test_results_are_exported_with_their_metadata(
     # WHEN it runs
     output = machines.output(definition, ITEMS)
 
-    # THEN the manifest names a file for each status, which contains input, output and error of the child executions
+    # THEN the manifest names a file of successful and a file of failed child executions, with their inputs and results
     manifest, files = exported(emulator, output)
     assert (manifest["DestinationBucket"], manifest["MapRunArn"]) == (bucket, output["MapRunArn"])
     assert manifest["ResultFiles"]["PENDING"] == []

@@ -42,7 +42,7 @@ def test_redrive_continues_with_the_state_that_failed(emulator: RunningEmulator,
     # WHEN the object is created, and the execution is redriven
     emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
     machines.client.redrive_execution(executionArn=arn)
-    ended = machines.finish(arn)
+    ended = machines.wait_for_execution(arn)
 
     # THEN the execution continues with the failed state, its input and the variables, and its history goes on
     assert (ended["status"], ended["redriveCount"]) == ("SUCCEEDED", 1)
@@ -70,7 +70,7 @@ def test_redriven_map_run_keeps_successful_child_executions(emulator: RunningEmu
     # WHEN the missing object is created, and the execution is redriven
     emulator.client("s3").put_object(Bucket=bucket, Key="b", Body=b"x")
     client.redrive_execution(executionArn=arn)
-    ended = machines.finish(arn)
+    ended = machines.wait_for_execution(arn)
 
     # THEN the same Map Run succeeds, and the successful child execution has not run again
     assert json.loads(ended["output"]) == ["a", "b"]

@@ -11,7 +11,10 @@ from ..statemachines import StateMachines, role, single
 
 
 def training(emulator: RunningEmulator, program: str) -> dict[str, Any]:
-    """Create a bucket, and return the parameters of a training job that runs a Python program and writes to it."""
+    """Create a bucket, and return the parameters of a training job that runs a program and uploads to the bucket.
+
+    program : source code in Python
+    """
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     return {
@@ -45,7 +48,7 @@ def test_sync_task_waits_for_the_processing_job(machines: StateMachines) -> None
     task = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync"}
     output = machines.output(single(**task, Parameters=processing("import time; time.sleep(0.2)")))
 
-    # THEN the state's output is the description of the completed job, with SageMaker's names
+    # THEN the state's output is the description of the completed job, with SageMaker's member names
     assert output["ProcessingJobStatus"] == "Completed"
     assert output["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 1
     assert output["ProcessingStartTime"] <= output["ProcessingEndTime"]
@@ -85,7 +88,7 @@ def test_sync_task_waits_for_the_training_job(emulator: RunningEmulator, machine
     # GIVEN a training program that succeeds
     parameters = training(emulator, "pass")
 
-    # WHEN a state machine trains with `.sync`
+    # WHEN a state machine runs the training job with `.sync`
     output = machines.output(
         single(
             Type="Task",
@@ -104,7 +107,7 @@ def test_failed_training_job_fails_the_task(emulator: RunningEmulator, machines:
     # GIVEN a training program that fails
     parameters = training(emulator, "raise SystemExit('failed on request')")
 
-    # WHEN a state machine trains with `.sync`
+    # WHEN a state machine runs the training job with `.sync`
     ended = machines.run(
         single(
             Type="Task",

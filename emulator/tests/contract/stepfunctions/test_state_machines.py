@@ -123,7 +123,7 @@ CALLBACK = {
 
 
 def _distributed(kind: str, state: dict[str, Any]) -> dict[str, Any]:
-    """Return a Distributed Map whose child executions have a type and a single state."""
+    """Return a Distributed Map whose child executions have the type `kind` and a single state."""
     config = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
     processor = {"ProcessorConfig": config, "StartAt": "B", "States": {"B": state}}
     return {"Type": "Map", "ItemProcessor": processor, "End": True}
@@ -146,7 +146,7 @@ def test_express_executions_refuse_states_that_need_standard_executions(
     # (https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html)
     definition = _definition(A=state)
 
-    # WHEN it is validated and created as a state machine of a type for which the state runs in EXPRESS executions
+    # WHEN it is validated and created as a state machine in which the state would run in EXPRESS executions
     validated = states.validate_state_machine_definition(definition=definition, type=kind)
     with pytest.raises(ClientError) as caught:
         states.create_state_machine(name=f"machine-{uuid4()}", definition=definition, roleArn=role(), type=kind)
@@ -247,7 +247,7 @@ def test_version_keeps_and_runs_its_definition(states: Any, machines: StateMachi
 
     # WHEN both versions are executed
     outputs = [
-        machines.finish(states.start_execution(stateMachineArn=arn, input="0")["executionArn"])
+        machines.wait_for_execution(states.start_execution(stateMachineArn=arn, input="0")["executionArn"])
         for arn in (first, second)
     ]
 
@@ -307,7 +307,7 @@ def test_alias_runs_its_version(states: Any, machines: StateMachines) -> None:
     )["stateMachineAliasArn"]
 
     # WHEN the alias is executed
-    ended = machines.finish(states.start_execution(stateMachineArn=alias, input="3")["executionArn"])
+    ended = machines.wait_for_execution(states.start_execution(stateMachineArn=alias, input="3")["executionArn"])
 
     # THEN the first version runs
     assert (ended["output"], ended["stateMachineVersionArn"]) == ("3", f"{machine}:1")
