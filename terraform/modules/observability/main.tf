@@ -62,7 +62,7 @@ locals {
       })
     }
     undelivered-events = {
-      description = "EventBridge could not deliver events: photographs that started no execution, or failures that were not reported. See docs/operations.md."
+      description = "EventBridge could not deliver events: photographs that started no execution, drift jobs that were not started, or failures that were not reported. See docs/operations.md."
       expression  = "FILL(messages, 0)"
       threshold   = 0
       period      = local.period
@@ -123,7 +123,7 @@ locals {
 
   # training/container/classifier/drift_job.py publishes these metrics
   drift_charts = [
-    { title = "Drift: 1 if a group of properties has changed", label = "changed", stat = "Maximum", annotations = [], metrics = [
+    { title = "Drift: 1 if a group of properties has drifted", label = "drifted", stat = "Maximum", annotations = [], metrics = [
       [{ expression = "SEARCH('{\"${var.namespace}\",Group} MetricName=\"Drift\"', 'Maximum')", label = "", id = "drift" }],
     ] },
     { title = "Images compared with the baseline", label = "images", stat = "Maximum", annotations = [], metrics = [

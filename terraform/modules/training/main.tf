@@ -1,4 +1,4 @@
-# 2.10 is the newest version in the repository pytorch-training. AWS patches it until 2027-01-21:
+# PyTorch 2.10 is the newest version in AWS's repository pytorch-training. AWS patches it until 2027-01-21:
 # https://aws.github.io/deep-learning-containers/reference/support_policy
 # NVIDIA GPU instances need a separate image: https://aws.github.io/deep-learning-containers/reference/available_images/
 locals {
