@@ -26,8 +26,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Returns
     -------
     dict
-        `statusCode` 200, and the event's body with `confidence`, the highest probability, and with `class`, the name of
-        its class, if the body has `predictions`.
+        `statusCode` 200, and the event's body with `confidence` (the highest probability) and, if the body has
+        `predictions`, `class` (the name of the class with this probability).
 
     Raises
     ------
