@@ -149,7 +149,7 @@ def is_public(statement: Mapping[str, Any]) -> bool:
 
 
 def too_broad(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) -> set[str]:
-    """Return the actions that a policy must not allow in this way.
+    """Return the actions that a policy allows too broadly.
 
     These are the action `*`, and actions that are allowed on the resource `*` although `reasons` has no entry for them.
 
