@@ -10,9 +10,9 @@ locals {
   # whether or not the endpoint still exists, and begins a new interval if the stored one has ended. `make extend`
   # changes the end.
   stored   = try(split("/", one(nonsensitive(data.aws_ssm_parameters_by_path.lifetime.values))), null)
-  running  = try(timecmp(local.stored[1], plantimestamp()) > 0, false)
-  start    = local.running ? local.stored[0] : timestamp()
-  end      = local.running ? local.stored[1] : try(timeadd(local.start, "${var.endpoint_hours}h"), null)
+  keep     = try(timecmp(local.stored[1], plantimestamp()) > 0, false)
+  start    = local.keep ? local.stored[0] : timestamp()
+  end      = local.keep ? local.stored[1] : try(timeadd(local.start, "${var.endpoint_hours}h"), null)
   interval = "${local.start}/${coalesce(local.end, local.start)}"
 
   # Seconds for which EventBridge Scheduler retries the deletion. SageMaker cannot delete an endpoint while a deployment

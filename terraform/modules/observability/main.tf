@@ -53,12 +53,12 @@ locals {
     }
     # As above, an error and the state machine's count of it may be in different periods
     function-errors = {
-      description = "A function failed more than once in an hour, for another reason than the image: read the log groups of the functions. Filter is not included, because it fails on low confidence by design."
-      expression  = "0.9 * (${join(" + ", [for name in local.unexpected : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
+      description = "Functions failed more than once in an hour, for another reason than the image: read their log groups. Filter is not included, because it fails on low confidence by design."
+      expression  = "0.9 * (${join(" + ", [for name in local.monitored_functions : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
       threshold   = 1
       period      = 3600
       metrics = merge(local.image_errors, {
-        for name in local.unexpected : name => merge(local.function_metrics[name], { name = "Errors" })
+        for name in local.monitored_functions : name => merge(local.function_metrics[name], { name = "Errors" })
       })
     }
     undelivered-events = {
@@ -77,8 +77,7 @@ locals {
     }
   }
 
-  # Functions whose errors are never expected
-  unexpected = setsubtract(keys(var.function_names), ["filter"])
+  monitored_functions = setsubtract(keys(var.function_names), ["filter"])
 
   function_metrics = {
     for name, function in var.function_names :
