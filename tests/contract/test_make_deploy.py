@@ -33,7 +33,7 @@ GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
 
 @pytest.fixture(scope="module")
 def applied_local(empty_local: Deployment) -> Deployment:
-    """An environment `local` that other test modules do not use, so that these modules can run at the same time."""
+    """The second environment `local`, so that the modules that use the first one can run at the same time."""
     apply(empty_local)
     return empty_local
 

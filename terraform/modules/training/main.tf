@@ -5,7 +5,7 @@ locals {
   processor = can(regex("^ml\\.[gp]r?[0-9]", var.instance_type)) ? "gpu" : "cpu"
 }
 
-# These data sources find the AWS account that hosts the container images, which depends on the region
+# These data sources find the AWS account that hosts the container images in this region
 data "aws_sagemaker_prebuilt_ecr_image" "training" {
   repository_name = "pytorch-training"
   image_tag       = "2.10-${local.processor}-py313"
