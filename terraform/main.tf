@@ -20,15 +20,16 @@ locals {
   review_prefix       = "review"   # images that a person must look at
   batch_prefix        = "batch"    # results of batch executions, which contain the keys of photographs
   labels_prefix       = "labels"   # true classes of classified images
-  history_prefix      = "history"  # results of earlier runs and time ranges
-  # Objects below these prefixes contain or name drivers' photographs
-  photo_prefixes     = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix, "${local.labels_prefix}/answers"]
-  image_prefixes     = ["train", "validation", "test", local.incoming_prefix, local.uploads_prefix]
-  models_prefix      = "models"
-  transform_prefix   = "transform"
-  checkpoints_prefix = "checkpoints"
-  packages_prefix    = "packages"
-  metrics_namespace  = local.prefix
+  history_prefix      = "history"  # results of earlier runs, time ranges and drift jobs
+  image_prefixes      = ["train", "validation", "test", local.incoming_prefix, local.uploads_prefix]
+  models_prefix       = "models"
+  transform_prefix    = "transform"
+  checkpoints_prefix  = "checkpoints"
+  packages_prefix     = "packages"
+  metrics_namespace   = local.prefix
+
+  # Personal data: photographs, and objects that name photographs
+  photo_prefixes = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix, "${local.labels_prefix}/answers"]
 
   approved_model_path = "/scones/${var.environment}/approved-model"
   approved_model      = zipmap(data.aws_ssm_parameters_by_path.approved_model.names, nonsensitive(data.aws_ssm_parameters_by_path.approved_model.values))
