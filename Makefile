@@ -43,7 +43,7 @@ $(error ENV must be one of $(ENVIRONMENTS), such as ENV=local (got '$(ENV)'))
 endif
 
 # An environment may have a .mk file that sets PREREQUISITES, the targets that every command depends on; AWS_ENV, the
-# prefix of each command that calls AWS; and CLEANUP, a command that runs after `down` and `clean`.
+# prefix of each command that calls AWS; and CLEANUP, a command that `down` and `clean` run.
 -include terraform/environments/$(ENV).mk
 
 # Quote a text, or the value of a variable, for the shell. `value` keeps dollar signs as the user typed them.

@@ -1,5 +1,5 @@
-# Invalid values of the root module's variables. A run can test one invalid value per variable, so the invalid environment
-# names are in different runs. Terraform skips a validation that refers to another invalid variable.
+# Invalid values of the root module's variables, and values at the limits. A run can test one invalid value per variable, so
+# the invalid environment names are in different runs. Terraform skips a validation that refers to another invalid variable.
 
 mock_provider "aws" {
   source = "./tests/mocks"

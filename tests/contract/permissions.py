@@ -48,7 +48,7 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "as above",
     "logs:DescribeLogGroups": "as above, and lists have no resource",
 }
-# Actions that only the policies of the roles that plan and deploy may allow on the resource `*`, in addition
+# Actions that the policies of the roles that plan and deploy may allow on the resource `*`
 WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     **WITHOUT_RESOURCE,
     "application-autoscaling:Describe*": "Describe operations have no resource",
