@@ -13,8 +13,8 @@ CHECKOV   := .tools/checkov
 
 ENVIRONMENTS := $(basename $(notdir $(wildcard terraform/environments/*.tfvars)))
 
-# The path at which the virtual environment was created, or empty if it is still there. The environment's programs
-# contain this path, so they do not run after the directory was renamed or copied
+# The path at which the virtual environment was created, or empty if the environment is still at this path. The
+# environment's programs contain the path, so they do not run after the directory was renamed or copied.
 MOVED_FROM := $(shell created=$$(sed -n 's/^command = .* -m venv //p' '$(VENV)/pyvenv.cfg' 2>/dev/null); \
   test -z "$$created" -o "$$created" -ef '$(VENV)' || echo "$$created")
 ifneq ($(MOVED_FROM),)

@@ -22,7 +22,7 @@ locals {
   region_account = "${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
   jobs_arn       = "arn:${data.aws_partition.this.partition}:sagemaker:${local.region_account}:processing-job/${local.name}-*"
 
-  # A container's entry point has at most 256 characters:
+  # An argument of a processing container has at most 256 characters:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AppSpecification.html
   # The script is short, because the model's archive contains the code and, with bundle_packages, also the packages
   # (training/packages.py).
