@@ -13,8 +13,8 @@ CHECKOV   := .tools/checkov
 
 ENVIRONMENTS := $(basename $(notdir $(wildcard terraform/environments/*.tfvars)))
 
-# The path at which the virtual environment was created, or empty if it is still there. The environment's programs
-# contain this path, so they do not run after the directory was renamed or copied
+# The path at which the virtual environment was created, or empty if the environment is still at this path. The
+# environment's programs contain the path, so they do not run after the directory was renamed or copied.
 MOVED_FROM := $(shell created=$$(sed -n 's/^command = .* -m venv //p' '$(VENV)/pyvenv.cfg' 2>/dev/null); \
   test -z "$$created" -o "$$created" -ef '$(VENV)' || echo "$$created")
 ifneq ($(MOVED_FROM),)
@@ -43,15 +43,16 @@ $(error ENV must be one of $(ENVIRONMENTS), such as ENV=local (got '$(ENV)'))
 endif
 
 # An environment may have a .mk file that sets PREREQUISITES, the targets that every command depends on; AWS_ENV, the
-# prefix of each command that calls AWS; and CLEANUP, a command that runs after `down` and `clean`.
+# prefix of each command that calls AWS; and CLEANUP, a command that `down` and `clean` run.
 -include terraform/environments/$(ENV).mk
 
 # Quote a text, or the value of a variable, for the shell. `value` keeps dollar signs as the user typed them.
 quote_text = '$(subst ','\'',$(1))'
 quote      = $(call quote_text,$(value $(1)))
-# `--name=value` if the variable has a value; with the equals sign, the value may begin with a dash
+# The option $(1) with the value of the variable $(2), if it has a value. With the equals sign, the value may begin with
+# a dash.
 option     = $(if $(value $(2)),$(1)=$(call quote,$(2)))
-# Not empty if the variable that $(1) names is 1, yes or true
+# Not empty if the value of the variable $(1) is 1, yes or true
 yes        = $(if $(filter-out 0 1 no yes false true,$(value $(1))),$(error $(1) must be 0 or 1 (got '$(value $(1))')))$(filter 1 yes true,$(value $(1)))
 # EPOCHS and PRETRAINED are short forms of two hyperparameters
 HYPERPARAMETERS = $(strip $(value SET) $(if $(value EPOCHS),epochs=$(value EPOCHS)) \
@@ -66,7 +67,7 @@ pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgr
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
 help: ## list the targets
-	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|FOLDER|PATH|URL]\n\n'
+	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|FOLDER|ARCHIVE|URL]\n\n'
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
 
 setup: $(INSTALLED) ## install the dependencies, and Terraform if it is missing

@@ -20,8 +20,7 @@ locals {
   review_prefix       = "review"   # images that a person must look at
   batch_prefix        = "batch"    # results of batch executions, which contain the keys of photographs
   labels_prefix       = "labels"   # true classes of classified images
-  history_prefix      = "history"  # results of earlier runs and time ranges
-  photo_prefixes      = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix, "${local.labels_prefix}/answers"]
+  history_prefix      = "history"  # results of earlier runs, time ranges and drift jobs
   image_prefixes      = ["train", "validation", "test", local.incoming_prefix, local.uploads_prefix]
   models_prefix       = "models"
   transform_prefix    = "transform"
@@ -29,17 +28,20 @@ locals {
   packages_prefix     = "packages"
   metrics_namespace   = local.prefix
 
+  # Personal data: photographs, and objects that name photographs
+  photo_prefixes = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix, "${local.labels_prefix}/answers"]
+
   approved_model_path = "/scones/${var.environment}/approved-model"
   approved_model      = zipmap(data.aws_ssm_parameters_by_path.approved_model.names, nonsensitive(data.aws_ssm_parameters_by_path.approved_model.values))
   approved_model_arn  = lookup(local.approved_model, "${local.approved_model_path}/model-package-arn", null)
 
   # The approved model's archive, if it contains a baseline. The parameter `baseline` is written before the parameter
-  # with the ARN and is never deleted, so it may describe another model: compare its ARN.
+  # with the ARN and is never deleted, so it may describe another model, whose baseline is not used.
   baseline       = try(jsondecode(local.approved_model["${local.approved_model_path}/baseline"]), null)
   baseline_model = try(local.baseline.model_package_arn == local.approved_model_arn && var.capture_percentage > 0, false) ? { version = "v${module.model.version}", data_url = local.baseline.model_data_url } : null
 
-  # A key policy may name only roles that exist. If the setting is the boundary that terraform/bootstrap creates, the
-  # deployment role exists, because terraform/bootstrap creates both.
+  # A key policy may name only roles that exist. If permissions_boundary is the boundary that terraform/bootstrap
+  # creates, the deployment role exists, because terraform/bootstrap creates both.
   bootstrapped        = endswith(coalesce(var.permissions_boundary, "none"), ":policy/scones-boundary-${var.environment}")
   deployment_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/scones-deploy-${var.environment}"
 

@@ -117,7 +117,7 @@ output "model_package_group" {
 }
 
 output "approved_model_path" {
-  description = "SSM parameter path that contains the parameter model-package-arn with the ARN of the approved model package."
+  description = "SSM parameter path below which the parameter `model-package-arn` contains the ARN of the approved model package."
   value       = local.approved_model_path
 }
 
@@ -232,7 +232,7 @@ output "labels_prefix" {
 }
 
 output "history_prefix" {
-  description = "Key prefix of the results of earlier runs."
+  description = "Key prefix of the results of earlier runs, time ranges and drift jobs."
   value       = local.history_prefix
 }
 

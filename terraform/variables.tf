@@ -74,7 +74,7 @@ variable "zones" {
 
   validation {
     condition     = alltrue([for zone in values(var.zones) : contains(["near", "far"], zone.zone)])
-    error_message = "zones must be near or far, such as { bicycle = { zone = \"near\", radius_km = 3 } } (got ${jsonencode(var.zones)})."
+    error_message = "zones must have the zone near or far, such as { bicycle = { zone = \"near\", radius_km = 3 } } (got ${jsonencode(var.zones)})."
   }
 
   validation {
@@ -342,7 +342,6 @@ variable "capture_retention_days" {
   description = "Days after which captured data, access logs and old object versions are deleted; null keeps them."
   type        = number
   default     = 30
-  nullable    = false
 
   validation {
     condition     = var.capture_retention_days == null || try(var.capture_retention_days >= 1 && floor(var.capture_retention_days) == var.capture_retention_days, false)
@@ -489,7 +488,7 @@ variable "provider_max_retries" {
 }
 
 variable "provider_path_style" {
-  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, which a custom AWS endpoint requires."
+  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API. A custom AWS endpoint requires both."
   type        = bool
   default     = false
   nullable    = false

@@ -98,7 +98,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
     logger.info("invoking endpoint", extra={"execution": event.get("execution"), "image": uri, "endpoint": endpoint})
     image = read_image(body)
-    response, version = invoke(endpoint, image, uri, identity(body))
+    response, version = invoke(endpoint, image, uri, inference_id_argument(body))
     inferences = probabilities(response, len(classes))
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
@@ -109,11 +109,11 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     }
 
 
-def identity(body: Mapping[str, Any]) -> dict[str, str]:
+def inference_id_argument(body: Mapping[str, Any]) -> dict[str, str]:
     """Return the argument `InferenceId` for InvokeEndpoint, or an empty dictionary if the body has no S3 key.
 
-    Data capture stores this ID with the request. `common/inference_ids.py` computes the same ID. A request without this
-    argument is captured only with an event ID that SageMaker generates.
+    Data capture stores this ID with the request. `common/inference_ids.py` computes the same ID. For a request without
+    this argument, data capture stores only an event ID that SageMaker generates.
     """
     key = body.get("s3_key")
     if not isinstance(key, str) or not key:
@@ -122,7 +122,7 @@ def identity(body: Mapping[str, Any]) -> dict[str, str]:
     return {"InferenceId": "".join(sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32] for name in names)}
 
 
-def invoke(endpoint: str, image: bytes, uri: str, identity: Mapping[str, str]) -> tuple[bytes, str]:
+def invoke(endpoint: str, image: bytes, uri: str, inference_id: Mapping[str, str]) -> tuple[bytes, str]:
     """Return the body of the endpoint's response, and the version of the model that sent the response."""
     try:
         response = runtime.invoke_endpoint(
@@ -130,7 +130,7 @@ def invoke(endpoint: str, image: bytes, uri: str, identity: Mapping[str, str]) -
             ContentType=CONTENT_TYPE,
             Accept="application/json",
             Body=image,
-            **identity,
+            **inference_id,
         )
         # during a deployment two models share the traffic, and only the response says which model predicted
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)

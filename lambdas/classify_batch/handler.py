@@ -164,7 +164,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
 
 def digest(items: Sequence[Any]) -> str:
-    """Return a hash of the items. It is part of the result's key, so a later attempt finds an existing result."""
+    """Return a hash of the items, which is part of the result's key, so that a later attempt finds the result."""
     return hashlib.sha256(json.dumps(items).encode()).hexdigest()
 
 
@@ -277,10 +277,10 @@ def read(bucket: str, key: str) -> bytes:
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
         if is_missing(error):
             raise ImageMissingError(f"{uri} does not exist") from error
-        unavailable = storage_error(error, uri)
-        if isinstance(unavailable, ClientError):
+        failure = storage_error(error, uri)
+        if isinstance(failure, ClientError):
             raise ImageUnreadableError(f"S3 refuses to return {uri}: {error}") from error
-        raise unavailable from error
+        raise failure from error
     return content
 
 
@@ -332,7 +332,7 @@ def classify(images: list[bytes], settings: Settings) -> list[Outcome]:
 
 
 def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
-    """Return the endpoint's predictions for the images of one request."""
+    """Invoke the endpoint once for all images, and return the outcome of each image."""
     single = len(images) == 1
     instances = () if single else [{"b64": base64.b64encode(image).decode("ascii")} for image in images]
     body = images[0] if single else json.dumps({"instances": instances}, separators=(",", ":")).encode()
@@ -351,7 +351,7 @@ def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
 
 
 def parse(content: bytes, count: int) -> list[Any]:
-    """Return the predictions in a response, which is one prediction for one image, and a list for several images."""
+    """Return the list of predictions in a response. For a single image, the response is the prediction itself."""
     try:
         values = json.loads(content)
     except ValueError as error:
@@ -383,9 +383,8 @@ def is_rejection(error: ClientError) -> bool:
 
 
 def is_transient(error: ClientError) -> bool:
-    """Return whether a retry may succeed."""
-    is_throttled = error.response["Error"]["Code"] in {*THROTTLED, "ModelError"}
-    return is_throttled or status_of(error) >= SERVER_ERROR
+    """Return whether a retry may succeed, for an error that is not a rejection by the model."""
+    return error.response["Error"]["Code"] in {*THROTTLED, "ModelError"} or status_of(error) >= SERVER_ERROR
 
 
 def status_of(error: ClientError) -> int:

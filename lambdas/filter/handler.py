@@ -26,8 +26,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Returns
     -------
     dict
-        `statusCode` 200, and the event's body with `confidence`, the highest probability, and with `class`, the name of
-        its class, if the body has `predictions`.
+        `statusCode` 200, and the event's body with `confidence` (the highest probability) and, if the body has
+        `predictions`, `class` (the name of the class with this probability).
 
     Raises
     ------
@@ -50,8 +50,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
             f"{name or 'the predicted class'} has confidence {confidence:.4f} for {body.get('s3_key', 'this image')}, "
             f"below the threshold of {threshold:g}"
         )
-    best = {"class": name} if name else {}
-    return {"statusCode": 200, "body": {**body, **best, "confidence": confidence}}
+    predicted = {"class": name} if name else {}
+    return {"statusCode": 200, "body": {**body, **predicted, "confidence": confidence}}
 
 
 def threshold_of(environment: Mapping[str, str]) -> float:

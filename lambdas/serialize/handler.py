@@ -77,6 +77,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
         The execution fails with the exception's name as its error.
     StorageUnavailableError
         The state machine retries. If the last attempt fails too, the execution fails with this error.
+    botocore.exceptions.ClientError
+        S3 refused the request, for example because the function lacks a permission.
     """
     body = body_of(event)
     uri = f"s3://{text_of(body, 's3_bucket')}/{text_of(body, 's3_key')}"

@@ -1,7 +1,7 @@
 """Summarize: add up the counts of all batches, and write a result line for each image of the batches that failed.
 
-The Distributed Map writes one line for each child execution to S3. The function streams these lines, so the memory
-that it needs does not grow with the number of classified images. The lines have this format:
+The Distributed Map writes one line for each child execution to S3. The function streams these lines, and keeps only the
+key of each batch and the result lines of failed batches in memory. The lines have this format:
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
@@ -37,13 +37,13 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Returns
     -------
     dict
-        The summary: `execution`, `predictions` (the S3 URL below which all result lines are), the number of `images`,
+        The summary: `execution`, `predictions` (the S3 URI below which all result lines are), the number of `images`,
         the number of images with each outcome, and `errors` (the number of images with each error).
 
     Raises
     ------
     EventError
-        A field of the event is missing or empty.
+        A required field of the event is missing, empty or not a string.
     """
     bucket, manifest, folder = (field(event, name, str) for name in ("bucket", "manifest", "folder"))
     files = json.loads(s3.get_object(Bucket=bucket, Key=manifest)["Body"].read())["ResultFiles"]
@@ -80,7 +80,10 @@ def succeeded(bucket: str, files: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 def failed_lines(
     bucket: str, files: Mapping[str, Any], predictions: str, written: set[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield a result line for each image of a failed batch, unless another child execution classified the batch."""
+    """Yield a result line for each image of the batches that failed or did not start.
+
+    A batch that another child execution has classified is left out.
+    """
     for child in children(bucket, [*files.get("FAILED", []), *files.get("PENDING", [])]):
         items = json.loads(child["Input"])["Items"]
         key = f"{predictions}{digest(items)}.jsonl"
@@ -108,7 +111,7 @@ def digest(items: list[Any]) -> str:
 
 
 def children(bucket: str, files: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the description of each child execution from the Map Run's result files."""
+    """Yield the line of each child execution in the Map Run's result files, as a dictionary."""
     for file in files:
         for line in s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].iter_lines():
             if line.strip():

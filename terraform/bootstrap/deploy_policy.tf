@@ -124,8 +124,8 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   # If a deployment role could tag another environment's key with its own environment's name, it could then administer
-  # that key. This statement therefore denies tagging any key that has another alias than the environment's. The alias
-  # also protects a key that has no tag:
+  # that key. This statement therefore denies tagging a key with an alias other than the environment's, even if the key
+  # has no tag:
   # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
   statement {
     sid       = "DenyTaggingOtherKeys"

@@ -10,8 +10,8 @@ locals {
   # An account can have only one OpenID Connect provider per issuer, so an existing provider is used
   provider_arn = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.this[*].arn))
 
-  main    = "refs/heads/main"
-  subject = "repo:${var.repository}"
+  main_ref = "refs/heads/main"
+  subject  = "repo:${var.repository}"
 }
 
 module "kms_key" {
@@ -44,8 +44,8 @@ resource "aws_iam_openid_connect_provider" "this" {
 # role on main and for pull requests. A condition can test GitHub's claim `ref`: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 data "aws_iam_policy_document" "assume" {
   for_each = merge(
-    { for name in var.environments : name => { sub = ["${local.subject}:environment:${name}"], ref = [local.main] } },
-    { plan = { sub = ["${local.subject}:pull_request", "${local.subject}:ref:${local.main}"] } },
+    { for name in var.environments : name => { sub = ["${local.subject}:environment:${name}"], ref = [local.main_ref] } },
+    { plan = { sub = ["${local.subject}:pull_request", "${local.subject}:ref:${local.main_ref}"] } },
   )
 
   statement {

@@ -49,7 +49,7 @@ variable "region" {
 }
 
 variable "provider_path_style" {
-  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, which a custom AWS endpoint requires."
+  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API. A custom AWS endpoint requires both."
   type        = bool
   default     = false
 }

@@ -3,12 +3,12 @@ approval    = "automatic"
 protected   = false
 
 log_retention_days = 1
-# null avoids lifecycle rules: the provider waits 55 s after it creates one, and the emulator keeps no data anyway
+# null avoids lifecycle rules: the provider waits 55 s after it creates one, and the emulator's data is lost when it stops
 capture_retention_days = null
 photo_retention_days   = null
 
-# the emulator has one URL for all buckets, so S3 paths contain the bucket's name; retries are few, because they do not
-# help if the emulator does not support a request
+# The emulator has one URL for all buckets, so S3 paths contain the bucket's name. There are few retries, because they do
+# not help if the emulator does not support a request.
 provider_path_style  = true
 provider_max_retries = 5
 

@@ -68,7 +68,7 @@ run "each_source_runs_the_same_map" {
       for choice in jsondecode(output.json).States.ChooseSource.Choices :
       slice(choice.And, 0, 3)[*].Variable == ["$.prefix", "$.manifest", "$.keys"] && length([for test in slice(choice.And, 0, 3) : test if test.IsPresent]) == 1
     ])
-    error_message = "The input must have exactly one source."
+    error_message = "Each choice must require exactly one source in the input."
   }
 }
 

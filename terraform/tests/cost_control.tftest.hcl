@@ -40,7 +40,7 @@ run "schedule_deletes_the_endpoint" {
       "sagemaker:DeleteEndpoint" = var.endpoint_arn
       "sqs:SendMessage"          = one(aws_sqs_queue.this).arn
     }
-    error_message = "The schedule's role may only delete this endpoint, and report that it could not."
+    error_message = "The schedule's role may only delete this endpoint, and report a failed deletion."
   }
 
   assert {
@@ -127,7 +127,7 @@ run "plan_begins_a_new_lifetime_after_the_end_of_the_stored_one" {
   }
 }
 
-run "without_endpoint_hours_only_the_idle_alarm_remains" {
+run "without_endpoint_hours_there_is_an_idle_alarm_but_no_schedule" {
   command = plan
 
   module {
@@ -152,7 +152,7 @@ run "without_endpoint_hours_only_the_idle_alarm_remains" {
   }
 }
 
-run "without_an_endpoint_only_the_budget_remains" {
+run "without_an_endpoint_there_is_a_budget_but_no_schedule_and_no_idle_alarm" {
   command = plan
 
   module {

@@ -39,12 +39,12 @@ run "schedule_starts_a_job_in_the_container_of_the_model" {
       local.request.Environment.MODEL == "v7",
       !can(local.request.NetworkConfig) && !can(local.request.Environment.PIP_NO_INDEX),
     ])
-    error_message = "The schedule must start a processing job with the model's archive in its inference image."
+    error_message = "The schedule must start a processing job with the model's archive, in the model's inference image."
   }
 
   assert {
     condition     = strcontains(one(aws_scheduler_schedule.this).target[0].input, "scones-test-drift-<aws.scheduler.execution-id>") && output.request == one(aws_scheduler_schedule.this).target[0].input
-    error_message = "The request must have plain angle brackets, because Scheduler does not replace words in escaped ones."
+    error_message = "The request must have plain angle brackets, because Scheduler does not replace words in escaped angle brackets."
   }
 
   assert {
@@ -77,7 +77,7 @@ run "each_group_has_an_alarm_that_keeps_its_state_between_jobs" {
   }
 }
 
-run "job_writes_only_its_results_and_review_entries" {
+run "schedule_starts_only_drift_jobs" {
   command = plan
 
   module {

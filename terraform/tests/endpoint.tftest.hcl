@@ -175,7 +175,7 @@ run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
       one(aws_cloudwatch_log_group.this).retention_in_days == 30,
       one(aws_cloudwatch_log_group.this).kms_key_id == var.kms_key_arn,
     ])
-    error_message = "The log group that SageMaker writes to must be encrypted and must have a retention."
+    error_message = "The log group that SageMaker writes to must be encrypted and must have a retention period."
   }
 }
 

@@ -1,4 +1,4 @@
-# A VPC from which only S3 and SageMaker Runtime are reachable.
+# A VPC from which only S3 and SageMaker Runtime are reachable and, for drift jobs, CloudWatch and SNS.
 
 mock_provider "aws" {
   source = "./tests/mocks"

@@ -17,7 +17,7 @@ run "topic_is_encrypted_and_accepts_alarms_and_budgets" {
 
   assert {
     condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
-    error_message = "Messages must be encrypted, because the cause of a failure may contain data."
+    error_message = "Messages must be encrypted, because the cause of a failure may quote the input."
   }
 
   assert {

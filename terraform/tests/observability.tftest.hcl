@@ -76,8 +76,8 @@ run "alarms_and_dashboard_cover_the_workflow" {
     error_message = "An alarm must compare Step Functions' number of failures with the number that the state machine counted."
   }
 
-  # In the first example, one of ten failures was counted in the hour before; in the second example, no failure was
-  # counted
+  # No alarm if ten executions failed and one of them was counted in the hour before. An alarm if three executions failed
+  # and none was counted.
   assert {
     condition     = 0.9 * 10 - 9 <= aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].threshold && 0.9 * 3 - 0 > aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].threshold
     error_message = "A failure that is counted at the end of an hour, before the execution fails in the next hour, must not cause an alarm."

@@ -81,7 +81,7 @@ run "baseline_of_another_model_is_not_used" {
 
   assert {
     condition     = local.baseline_model == null && output.drift_job == null
-    error_message = "A drift job must not use the baseline parameter if it describes another model, because it is written before the ARN."
+    error_message = "A drift job must not use a baseline parameter that describes a model other than the approved one."
   }
 }
 

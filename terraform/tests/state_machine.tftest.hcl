@@ -14,7 +14,7 @@ variables {
   permissions_boundary = "arn:aws:iam::123456789012:policy/some-boundary"
 }
 
-run "only_step_functions_of_the_account_assumes_the_role" {
+run "only_step_functions_in_this_account_may_assume_the_role" {
   command = plan
 
   module {

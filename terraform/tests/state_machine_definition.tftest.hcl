@@ -25,7 +25,7 @@ variables {
   }
 }
 
-run "tasks_and_the_execution_time_out_after_the_functions_and_all_retries" {
+run "tasks_outlast_their_functions_and_the_execution_outlasts_all_retries" {
   command = plan
 
   module {
@@ -83,7 +83,7 @@ run "writes_are_retried_for_minutes_except_after_failed_conditions" {
       RecordSuperseded = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
       ClaimReview      = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
     }
-    error_message = "A state must not be retried after a failed condition, which fails again."
+    error_message = "A state must not be retried after a failed condition or an invalid expression, because every attempt would fail."
   }
 
   assert {

@@ -1,5 +1,5 @@
-# Invalid values of the root module's variables. A run can test one invalid value per variable, so the invalid environment
-# names are in different runs. Terraform skips a validation that refers to another invalid variable.
+# Invalid values of the root module's variables, and values at the limits. A run can test one invalid value per variable, so
+# the invalid environment names are in different runs. Terraform skips a validation that refers to another invalid variable.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -24,7 +24,7 @@ run "resource_names_with_the_longest_environment_name_fit_the_limits_of_aws" {
       length("${output.endpoint_name}-9999999-01234567890123456789012345") <= 63, # the endpoint configuration
       length("${output.training_job_prefix}-20260101000000") <= 63,               # a training job
       length("${output.transform_job_prefix}-20260101-000000-000000") <= 63,      # a batch transform job
-      length("scones-abcdefghij-endpoint-expiry-failures") <= 64,                 # the longest name of IAM, EventBridge and Scheduler
+      length("scones-abcdefghij-endpoint-expiry-failures") <= 64,                 # an SQS queue; names in EventBridge and Scheduler are shorter
     ])
     error_message = "Every name must be within AWS's limit: 63 characters in SageMaker and S3, 64 in IAM, EventBridge and Scheduler."
   }
@@ -155,6 +155,11 @@ run "values_at_the_limits_are_accepted" {
     provider_max_retries   = 0
     endpoint_instance_type = "ml.g4dn.12xlarge"
     training_instance_type = "ml.p4d.24xlarge"
+  }
+
+  assert {
+    condition     = var.capture_retention_days == null && var.photo_retention_days == null
+    error_message = "Null must keep objects and items, and not select the default."
   }
 }
 

@@ -22,6 +22,7 @@ variables {
     serialize = "arn:aws:lambda:us-east-1:123456789012:function:serialize"
     classify  = "arn:aws:lambda:us-east-1:123456789012:function:classify"
     filter    = "arn:aws:lambda:us-east-1:123456789012:function:filter"
+    summarize = "arn:aws:lambda:us-east-1:123456789012:function:summarize"
   }
   topic_arn            = "arn:aws:sns:us-east-1:123456789012:some-topic"
   metrics_namespace    = "scones-test"
@@ -74,7 +75,6 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
     error_message = "Each state must catch every error that can be caught, and pass it to CountFailure without the image."
   }
 
-  # each state after a failure passes on the original error, even if the state itself fails
   assert {
     condition = alltrue([
       for name in ["CountFailure", "ClaimReview", "WriteReview", "CopyImage", "NotifyFailure"] : alltrue([
@@ -140,11 +140,18 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
   }
 }
 
-run "role_reads_photographs_and_writes_reviews_only" {
+run "role_is_restricted_to_the_workflows_functions_photographs_reviews_and_items" {
   command = plan
 
   module {
     source = "./modules/workflow"
+  }
+
+  assert {
+    condition = one([
+      for statement in data.aws_iam_policy_document.this.statement : statement.resources if contains(statement.actions, "lambda:InvokeFunction")
+    ]) == toset(flatten([for name in ["serialize", "classify", "filter"] : [var.function_arns[name], "${var.function_arns[name]}:*"]]))
+    error_message = "The state machine must not invoke functions that it does not use."
   }
 
   assert {

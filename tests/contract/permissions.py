@@ -48,7 +48,7 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "as above",
     "logs:DescribeLogGroups": "as above, and lists have no resource",
 }
-# Actions that only the policies of the roles that plan and deploy may allow on the resource `*`, in addition
+# Actions that the policies of the roles that plan and deploy may allow on the resource `*`
 WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     **WITHOUT_RESOURCE,
     "application-autoscaling:Describe*": "Describe operations have no resource",
@@ -149,7 +149,7 @@ def is_public(statement: Mapping[str, Any]) -> bool:
 
 
 def too_broad(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) -> set[str]:
-    """Return the actions that a policy must not allow in this way.
+    """Return the actions that a policy allows too broadly.
 
     These are the action `*`, and actions that are allowed on the resource `*` although `reasons` has no entry for them.
 

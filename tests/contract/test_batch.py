@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 
 STATES_ROLE = "arn:aws:iam::123456789012:role/states"
 SETTINGS = {"batch_size": 4, "max_concurrency": 2, "tolerated_failure_percentage": 30}
-UNUSUAL = ["test/a+b.png", "test/a%2Fb.png", "test/a#b c.png", "test/自転車.png"]
+UNUSUAL_KEYS = ["test/a+b.png", "test/a%2Fb.png", "test/a#b c.png", "test/自転車.png"]
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def batches(deployed: Batches, request: pytest.FixtureRequest) -> Batches:
 
 
 def test_every_object_below_a_prefix_has_one_result_line(batches: Batches, tmp_path: Path) -> None:
-    # GIVEN images, one of which the model rejects, and an empty object
-    images = [f"test/{number}.png" for number in range(9)] + UNUSUAL
+    # GIVEN images below a prefix, one of which the model rejects, an empty object, and an image below another prefix
+    images = [f"test/{number}.png" for number in range(9)] + UNUSUAL_KEYS
     batches.put(*images)
     batches.put("test/bad.png", body=b"bad")
     batches.put("test/empty.png", body=b"")
@@ -153,7 +153,7 @@ def test_every_object_below_a_prefix_has_one_result_line(batches: Batches, tmp_p
     # WHEN
     summary, lines = batches.run(prefix_input("test", batches.config, s3=batches.s3), tmp_path)
 
-    # THEN every object has a result line, and only the rejected image and the empty object have failed
+    # THEN every object below the prefix has a result line, and only the rejected image and the empty object have failed
     assert sorted(line["key"] for line in lines) == sorted([*images, "test/bad.png", "test/empty.png"])
     assert {line["key"]: line["error"] for line in lines if line["outcome"] == "failed"} == {
         "test/bad.png": "ImageInvalidError",
@@ -174,11 +174,13 @@ def test_every_object_below_a_prefix_has_one_result_line(batches: Batches, tmp_p
 def test_images_of_manifests_and_key_lists_are_classified(batches: Batches, tmp_path: Path) -> None:
     # GIVEN a JSON Lines manifest with an item without a key, a CSV manifest with a key that is not below the prefix,
     # and a list with the key of a missing object
-    batches.put(*UNUSUAL)
+    batches.put(*UNUSUAL_KEYS)
     lines = tmp_path / "keys.jsonl"
-    lines.write_text("".join(f"{json.dumps(item)}\n" for item in [*({"Key": key} for key in UNUSUAL), {"Name": "x"}]))
+    lines.write_text(
+        "".join(f"{json.dumps(item)}\n" for item in [*({"Key": key} for key in UNUSUAL_KEYS), {"Name": "x"}])
+    )
     table = tmp_path / "keys.csv"
-    table.write_text("Size,Key\n" + "".join(f"1,{key}\n" for key in [*UNUSUAL, "models/model.tar.gz"]))
+    table.write_text("Size,Key\n" + "".join(f"1,{key}\n" for key in [*UNUSUAL_KEYS, "models/model.tar.gz"]))
     sources = [
         manifest_input(str(lines), batches.config, s3=batches.s3),
         manifest_input(str(table), batches.config, s3=batches.s3),
@@ -241,9 +243,9 @@ def test_resumed_execution_does_not_repeat_written_batches(batches: Batches, tmp
     versions = batches.s3.list_object_versions(**predictions)["Versions"]
     written = [version["Key"] for version in versions]
     assert all(written.count(stored["Key"]) == 1 for stored in before)
-    assert (
-        resume(name, batches.config, states=batches.states) == arn
-    )  # for a successful execution, resume only returns the ARN
+
+    # AND for an execution that has succeeded, `resume` only returns the ARN
+    assert resume(name, batches.config, states=batches.states) == arn
 
 
 def test_failed_batches_are_in_the_summary_or_fail_the_execution_if_there_are_too_many(

@@ -24,7 +24,7 @@ from tests.support.terraform import Deployment, make_terraform, new_deployment, 
 from tests.support.waiting import eventually
 
 # The commands are killed after at most this number of resources. Terraform creates and destroys more resources, so the
-# commands are still running.
+# commands are still running when they are killed.
 CREATED, DESTROYED = 45, 40
 
 

@@ -32,11 +32,11 @@ DATA = StagedData(
 
 @pytest.fixture
 def make_config(sagemaker: SageMaker, sagemaker_role: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A factory of job configurations for the emulator, which AWS SDKs use; keyword arguments replace fields."""
+    """A factory of job configurations, whose keyword arguments replace fields. AWS SDKs use the emulator."""
     sagemaker.emulator.select(monkeypatch)
 
     def make(image: str, **changes: Any) -> TrainingJobConfig:
-        known: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "image": f"account.dkr.ecr.us-east-1.amazonaws.com/{image}",
             "role_arn": sagemaker_role,
             "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/some-key",
@@ -52,7 +52,7 @@ def make_config(sagemaker: SageMaker, sagemaker_role: str, monkeypatch: pytest.M
             "name": unique("launched"),
             "tags": {"Stack": "scones-local"},
         }
-        return TrainingJobConfig(**{**known, **changes})
+        return TrainingJobConfig(**{**defaults, **changes})
 
     return make
 
@@ -146,9 +146,9 @@ def test_shards_are_distributed_between_two_hosts(make_config: Any, sagemaker: S
     # GIVEN 26 training examples in shards of 8, 9 and 9, and 26 validation examples
     draw_split(tmp_path / "drawn", 26, seed=1)
     records = [Record(row, row % 2, (tmp_path / "drawn" / f"image_{row}.png").read_bytes()) for row in range(26)]
-    for split, most in (("train", 9), ("validation", 26)):
+    for split, shard_records in (("train", 9), ("validation", 26)):
         (tmp_path / split).mkdir()
-        for path in write_shards(tmp_path / split, records, count=26, shard_records=most):
+        for path in write_shards(tmp_path / split, records, count=26, shard_records=shard_records):
             sagemaker.put(f"{split}/{path.name}", path.read_bytes())
     data = replace(STAGED, training_images=26, validation_images=26, data_format="recordio", shards=3)
 

@@ -33,7 +33,7 @@ GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
 
 @pytest.fixture(scope="module")
 def applied_local(empty_local: Deployment) -> Deployment:
-    """An environment `local` that other test modules do not use, so that these modules can run at the same time."""
+    """The second environment `local`, so that the modules that use the first one can run at the same time."""
     apply(empty_local)
     return empty_local
 
@@ -158,8 +158,8 @@ def test_failing_model_is_rolled_back_while_the_old_model_serves_requests(local:
         eventually(lambda: traffic.responses[GOOD] > 10)
         result = deploy(local, bad)
 
-    # THEN the command fails and names the alarm that caused the rollback, the old model receives all traffic, and no
-    # request and no execution was lost
+    # THEN the command fails and names the alarm that caused the rollback, and the old model receives all traffic. Some
+    # requests failed during the deployment, but every execution succeeded, because the state machine retried.
     assert result.returncode == 1
     # either of two error alarms may cause the rollback, because the alarms are evaluated one after the other
     assert re.search(r"scones-local-vehicles-(5xx|model-errors) \(Threshold Crossed", result.stderr), result.stderr
@@ -181,7 +181,7 @@ def test_failing_model_is_rolled_back_while_the_old_model_serves_requests(local:
         DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
     )
 
-    # THEN the resources of the failed deployment are deleted
+    # THEN the resources of the failed deployment are deleted, and a plan ignores the number of instances
     assert result.returncode == 0, result.stderr
     assert endpoint_configs(local) == [describe_endpoint(local)["EndpointConfigName"]]
     assert len(account.client("sagemaker").list_models()["Models"]) == 1
@@ -217,7 +217,7 @@ def test_make_drift_ignores_the_deletion_of_the_endpoint_by_its_schedule(
     result = check_no_drift(local)
     assert "run `make deploy ENV=local`" in result.stdout
 
-    # WHEN a Lambda function was changed outside Terraform in addition
+    # WHEN a Lambda function is also changed outside Terraform
     local.account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
     result = local.run("provision", "drift")
 
@@ -229,7 +229,7 @@ def test_make_drift_ignores_the_deletion_of_the_endpoint_by_its_schedule(
     # WHEN
     deploy_new(local, OTHER)
 
-    # THEN the endpoint has a full lifetime, whose end was scheduled before the creation, and there is no drift
+    # THEN the endpoint has a full lifetime, its deletion was scheduled before its creation, and there is no drift
     assert describe_endpoint(local)["EndpointStatus"] == "InService"
     assert invoke(local.account, stack.endpoint_name) == OTHER
     assert 7.9 < hours_left(local) < 8
@@ -258,7 +258,7 @@ def get_schedule(local: Deployment) -> dict[str, Any]:
 
 
 def end_now(local: Deployment) -> None:
-    """Set the end of the endpoint's lifetime to now, and wait until the schedule has deleted the endpoint."""
+    """End the endpoint's lifetime in two seconds, and wait until the schedule has deleted the endpoint."""
     scheduler, sagemaker = local.account.client("scheduler"), local.account.client("sagemaker")
     schedule = get_schedule(local)
     end = datetime.now(UTC) + timedelta(seconds=2)

@@ -24,7 +24,7 @@ from training.follow import TrainingJob
 
 @pytest.fixture
 def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A stack with an empty model package group, whose account AWS SDKs use."""
+    """A stack with an empty model package group. AWS SDKs use the stack's account."""
     sagemaker.emulator.select(monkeypatch)
     group = unique("group")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=group)

@@ -240,7 +240,6 @@ def test_roles_allow_exactly_the_actions_that_code_and_services_use(
     assert "s3:GetObject" in serialize
     assert "sagemaker:InvokeEndpoint" in classify
 
-    # WHEN
     expected = {
         "serialize": {*serialize, *IMAGE_READ, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
         "classify": {*classify, *IMAGE_READ, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
@@ -319,7 +318,7 @@ def test_roles_write_only_to_the_prefixes_that_they_need(
 
 
 def test_deployment_role_manages_only_its_environment(production: Deployment, bootstrap: Bootstrap) -> None:
-    # GIVEN the ARNs of the resources of `prod` in a plan without prior state, which the plan role may create
+    # GIVEN the ARNs of the resources of `prod`, from the state in an empty plan, which the plan role may create
     start = production.requests.stat().st_size
     plan = production.terraform.plan()
     assert plan.empty, plan.summary

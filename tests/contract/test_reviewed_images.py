@@ -7,7 +7,7 @@ import pytest
 from common.inference_ids import inference_id
 from evaluation.live.labels import read_labels
 from evaluation.review.entries import ReviewStore
-from evaluation.reviewed_images import ImageFinder, left_out, read_images
+from evaluation.reviewed_images import BATCH, ImageFinder, left_out, read_images
 from staging.reviewed import ReviewedImage
 from tests.support.emulator import Emulator
 from tests.support.project import unique
@@ -102,12 +102,12 @@ def test_labels_that_cannot_be_used_are_reported(store: ReviewStore) -> None:
     assert lines[1].startswith("left out: 1 label (of an unknown class); the first is labels/one.csv, line 2")
 
 
-def test_all_images_are_read_even_if_they_are_many(store: ReviewStore) -> None:
-    # GIVEN
-    for number in range(70):
+def test_images_of_several_batches_are_read(store: ReviewStore) -> None:
+    # GIVEN more images than are in memory at the same time
+    for number in range(BATCH + 6):
         put(store, f"review/selected/{number:02}", b"%02d" % number)
         put(store, f"review/selected/{number:02}.json", b"{}")
         answer(store, f"{number:02}", "bicycle")
 
     # WHEN / THEN
-    assert [image.body for image in labelled(store)] == [b"%02d" % number for number in range(70)]
+    assert [image.body for image in labelled(store)] == [b"%02d" % number for number in range(BATCH + 6)]

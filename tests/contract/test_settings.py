@@ -27,8 +27,11 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_settings_come_from_environment_variables_the_file_and_defaults(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a settings file, TF_VAR_ environment variables, and a TF_WORKSPACE that does not exist
-    file.write_text('environment = "test"\ndeployment = { canary_percent = 5 }\nthreshold = null\n')
+    # GIVEN a settings file with null for a setting that must have a value and for one in which null has a meaning,
+    # TF_VAR_ environment variables, and a TF_WORKSPACE that does not exist
+    file.write_text(
+        'environment = "test"\ndeployment = { canary_percent = 5 }\nthreshold = null\ncapture_retention_days = null\n'
+    )
     monkeypatch.setenv("TF_VAR_classes", '["it\'s ${a}", "bus"]'.replace("$", "$$"))
     monkeypatch.setenv("TF_VAR_vpc_cidr", "10.0.0.0/24")
     monkeypatch.setenv("TF_WORKSPACE", "missing")
@@ -39,7 +42,8 @@ def test_settings_come_from_environment_variables_the_file_and_defaults(
     # THEN
     assert found["classes"] == ["it's ${a}", "bus"]
     assert (found["deployment"]["canary_percent"], found["deployment"]["wait_seconds"]) == (5, 300)
-    assert (found["threshold"], found["vpc_cidr"], found["serverless"]) == (0.93, "10.0.0.0/24", None)
+    assert (found["threshold"], found["capture_retention_days"]) == (0.93, None)
+    assert (found["vpc_cidr"], found["serverless"]) == ("10.0.0.0/24", None)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_second_event_for_an_object_version_changes_nothing(workflow: Workflow, 
 def test_event_whose_item_is_written_after_find_item_produces_no_second_result(
     workflow: Workflow, driver: str, name: str
 ) -> None:
-    # GIVEN a state machine that ignores an existing item in FindItem, as if another execution had not yet written it
+    # GIVEN a state machine that ignores the item that FindItem finds, as if another execution wrote the item later
     blind = workflow.change(
         lambda states: states["IsFound"].update(
             Choices=[{**states["IsFound"]["Choices"][0], "BooleanEquals": False, "Next": "Serialize"}]

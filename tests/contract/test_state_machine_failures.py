@@ -63,7 +63,7 @@ def test_reasons_of_a_cancelled_transaction_select_the_next_state(
     ],
     ids=["low confidence", "missing endpoint"],
 )
-def test_failure_is_recorded_copied_and_notified(
+def test_failure_is_recorded_and_reported_and_its_image_is_copied(
     workflow: Workflow, driver: str, name: str, error: str, reason: str
 ) -> None:
     # GIVEN a key with every character that S3 or a URL treats specially
@@ -164,7 +164,7 @@ def test_object_of_10_gib_has_a_review_entry_without_a_copy(workflow: Workflow, 
     assert (review["entry"]["error"], review["copy"]) == ("ImageTooLargeError", None)
 
 
-def test_event_with_an_invalid_key_is_notified_and_not_recorded(workflow: Workflow) -> None:
+def test_event_with_an_invalid_key_is_reported_and_not_recorded(workflow: Workflow) -> None:
     # GIVEN
     keys = [
         "incoming/driver-1",
@@ -204,7 +204,7 @@ def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
     return dict(copy)
 
 
-def test_invalid_event_is_notified_and_not_recorded(workflow: Workflow, driver: str) -> None:
+def test_invalid_event_is_reported_and_not_recorded(workflow: Workflow, driver: str) -> None:
     # GIVEN events from another service, of another type, and with missing or invalid fields
     event = workflow.event(f"incoming/{driver}/bicycle.jpg", "some-version")
     events: list[Any] = [
@@ -244,7 +244,7 @@ def test_input_that_is_neither_an_event_nor_in_the_courses_format_fails_with_eve
     assert [each.get("error") for each in ended] == ["EventError"] * len(inputs)
 
 
-def test_failed_execution_of_the_courses_input_format_is_notified(workflow: Workflow) -> None:
+def test_failed_execution_with_the_courses_input_format_is_reported(workflow: Workflow) -> None:
     # WHEN
     bucket = workflow.deployment.stack.bucket
     ended = workflow.run({"image_data": "", "s3_bucket": bucket, "s3_key": "test/missing.png"})
@@ -305,7 +305,7 @@ def test_failing_state_of_the_failure_path_does_not_hide_the_original_error(
 
 
 @pytest.mark.parametrize("broken", ["FindItem", "RecordVehicle"])
-def test_photograph_that_cannot_be_recorded_is_recorded_for_review(
+def test_photograph_whose_result_cannot_be_written_is_recorded_for_review(
     workflow: Workflow, driver: str, broken: str
 ) -> None:
     # GIVEN a state machine in which one state uses a table that does not exist

@@ -30,7 +30,7 @@ def unmanaged(emulator: Emulator) -> UnmanagedResources:
 def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
     """Create a model, an endpoint configuration and an endpoint, and wait until the endpoint has been created."""
     name = start_endpoint(sagemaker, prefix)
-    # only then does the endpoint's log group exist
+    # the endpoint's log group exists only after the endpoint has been created
     eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
 
 
@@ -136,9 +136,9 @@ def test_only_the_environments_resources_are_removed(
 
     # AND a second search finds nothing to remove
     assert [*unmanaged.before_destroy(), *unmanaged.after_destroy()] == []
-    sagemaker.client.delete_model_package_group(
-        ModelPackageGroupName=f"{PREFIX}vehicles"
-    )  # Terraform manages the group
+
+    # the group remains, because Terraform manages it; the other tests need an account without it
+    sagemaker.client.delete_model_package_group(ModelPackageGroupName=f"{PREFIX}vehicles")
 
 
 def test_kms_key_without_an_alias_is_deleted(emulator: Emulator, unmanaged: UnmanagedResources) -> None:

@@ -1,4 +1,4 @@
-"""The installed version of PyTorch and the version of AWS's training image export the same model."""
+"""The installed PyTorch version and the PyTorch version of AWS's training image export the same model."""
 
 import os
 import subprocess

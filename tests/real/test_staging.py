@@ -44,7 +44,7 @@ def test_every_image_is_staged_with_its_label(archive: Archive, tmp_path: Path) 
     for number, label in enumerate(labels):
         assert counts["test"][number] == np.sum(archive.test.fine_labels == label)
 
-    # AND each image named `bike_s_*`, which occurs in both classes, has its label from the archive
+    # AND each test image has its pixels and its label from the archive, although both classes have names `bike_s_*`
     positions = [position for position, label in enumerate(archive.test.fine_labels) if label in labels]
     for image, position in zip(dataset.splits["test"], positions, strict=True):
         with Image.open(tmp_path / "test" / image.name) as png:

@@ -49,7 +49,7 @@ run "roles_are_restricted_to_their_environment" {
         for action in statement.actions : !can(regex("^(ssm:Get|lambda|s3|states:Describe|dynamodb)", action))
       ] if contains(statement.resources, "*")
     ]))
-    error_message = "Parameters, code, buckets, state machines and tables must be restricted to this project."
+    error_message = "The plan role may read parameters, code, buckets, state machines and tables of this project only."
   }
 
   assert {
@@ -206,7 +206,7 @@ run "deployment_role_deletes_network_interfaces_of_its_vpc_only" {
       ] == [
       toset([{ test = "ArnLike", variable = "ec2:Vpc", values = tolist(["arn:aws:ec2:*:123456789012:vpc/vpc-1"]) }])
     ]
-    error_message = "The deployment role must be able to delete network interfaces in its environment's VPC only."
+    error_message = "The deployment role must be able to delete network interfaces, but only in its environment's VPC."
   }
 }
 

@@ -6,8 +6,8 @@ locals {
   partition = split(":", var.function_arns["summarize"])[1]
   folder    = "${var.batch_prefix}/{}" # folder of one execution; the execution's name replaces the braces
 
-  # The delays add up to a minute and a half at most, so the attempts fit into an Express execution, which may take 300
-  # seconds
+  # The delays add up to 91 seconds at most. An Express execution may take 300 seconds, so about 200 seconds remain for the
+  # attempts.
   backoff = { IntervalSeconds = 1, MaxAttempts = 8, MaxDelaySeconds = 20, BackoffRate = 2, JitterStrategy = "FULL" }
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html

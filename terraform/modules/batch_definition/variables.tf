@@ -14,7 +14,7 @@ variable "batch_prefix" {
 }
 
 variable "function_arns" {
-  description = "Function ARNs, by purpose: classify_batch and summarize."
+  description = "Function ARNs, by purpose; at least classify_batch and summarize."
   type        = map(string)
 
   validation {

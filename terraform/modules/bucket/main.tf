@@ -1,6 +1,6 @@
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV2_AWS_62:the calling module configures event notifications
-  #checkov:skip=CKV_AWS_144:after the loss of a region the data can be staged and the model trained again
+  #checkov:skip=CKV_AWS_144:if a region is lost, the data can be staged again, and the model can be trained again
   #checkov:skip=CKV2_AWS_61:the lifecycle rules depend on the bucket's content, so the calling module configures them
   #checkov:skip=CKV_AWS_18:the calling module configures access logging; the access log bucket itself has none
   #checkov:skip=CKV_AWS_145:if kms_key_arn is null, S3 encrypts with its own key, which access log delivery requires

@@ -10,19 +10,20 @@ locals {
   # whether or not the endpoint still exists, and begins a new interval if the stored one has ended. `make extend`
   # changes the end.
   stored   = try(split("/", one(nonsensitive(data.aws_ssm_parameters_by_path.lifetime.values))), null)
-  running  = try(timecmp(local.stored[1], plantimestamp()) > 0, false)
-  start    = local.running ? local.stored[0] : timestamp()
-  end      = local.running ? local.stored[1] : try(timeadd(local.start, "${var.endpoint_hours}h"), null)
+  keep     = try(timecmp(local.stored[1], plantimestamp()) > 0, false)
+  start    = local.keep ? local.stored[0] : timestamp()
+  end      = local.keep ? local.stored[1] : try(timeadd(local.start, "${var.endpoint_hours}h"), null)
   interval = "${local.start}/${coalesce(local.end, local.start)}"
 
   # Seconds for which EventBridge Scheduler retries the deletion. SageMaker cannot delete an endpoint while a deployment
   # updates it, and a deployment that began just before the end of the lifetime may continue until its timeout.
   maximum_event_age = var.deployment_timeout_seconds + 1800
 
-  # Time from which the schedule's role may delete the endpoint. Before the last possible retry of an earlier lifetime's
-  # schedule, the role may not, so that a late retry cannot delete an endpoint that was deployed again. If the lifetime
-  # ends earlier than that, the role may delete the endpoint from a minute before the end, because Scheduler invokes its
-  # target within that minute:
+  # Time from which the schedule's role may delete the endpoint. After the start of a lifetime, the schedule of the
+  # previous lifetime may retry its deletion for maximum_event_age. The role may delete the endpoint only after these
+  # retries, so that a late retry cannot delete an endpoint that was deployed again. If the lifetime ends earlier, the
+  # role may delete the endpoint from a minute before the end, because Scheduler may invoke its target at any second of
+  # the minute that contains the end:
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
   last_retry    = timeadd(local.start, "${local.maximum_event_age}s")
   before_end    = try(timeadd(local.end, "-1m"), local.last_retry)
@@ -153,7 +154,7 @@ resource "aws_cloudwatch_metric_alarm" "expiry" {
   count = local.queue_count
 
   alarm_name          = "${local.name}-failed"
-  alarm_description   = "The schedule could not delete the endpoint, whose instances are billed. Run `make down`, or delete the endpoint, then purge the queue ${local.name}-failures, whose messages have the error."
+  alarm_description   = "The schedule could not delete the endpoint, whose instances are billed. Run `make down`, or delete the endpoint, then purge the queue ${local.name}-failures, whose messages contain the error."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = one(aws_sqs_queue.this[*].name) }

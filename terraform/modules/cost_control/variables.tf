@@ -54,7 +54,7 @@ variable "deployment_timeout_seconds" {
 }
 
 variable "lifetime_path" {
-  description = "SSM parameter path that contains the parameter interval with the start and end of the endpoint's lifetime."
+  description = "SSM parameter path below which the parameter `interval` contains the start and end of the endpoint's lifetime."
   type        = string
 }
 
@@ -79,7 +79,7 @@ variable "budget_usd" {
 }
 
 variable "topic_arn" {
-  description = "ARN of the SNS topic to which the idle alarm and the budget publish."
+  description = "ARN of the SNS topic to which the alarms and the budget publish."
   type        = string
 
   validation {

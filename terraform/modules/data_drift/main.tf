@@ -1,6 +1,7 @@
 # A schedule starts a processing job in the model's inference image. The job runs training/container/drift.py from
 # model.tar.gz, and compares the images that the endpoint captured in the last hours with the baseline in the same
-# archive. If the model has no baseline, like a model of the built-in algorithm, this module creates no resources.
+# archive. This module creates no resources if there is no schedule, or if the model has no baseline, like a model of the
+# built-in algorithm.
 locals {
   name  = "${var.prefix}-drift"
   count = var.schedule == null || var.model == null ? 0 : 1
@@ -21,7 +22,7 @@ locals {
   region_account = "${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
   jobs_arn       = "arn:${data.aws_partition.this.partition}:sagemaker:${local.region_account}:processing-job/${local.name}-*"
 
-  # A container's entry point has at most 256 characters:
+  # An argument of a processing container has at most 256 characters:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AppSpecification.html
   # The script is short, because the model's archive contains the code and, with bundle_packages, also the packages
   # (training/packages.py).
@@ -71,7 +72,7 @@ locals {
         TOPIC_ARN       = var.topic_arn
         WINDOW_HOURS    = tostring(var.window_hours)
         WINDOW_END      = "<aws.scheduler.scheduled-time>"
-        # SageMaker writes a record to S3 some minutes after the response, so the compared period ends earlier
+        # SageMaker writes a record to S3 some minutes after the response, so the compared period ends before WINDOW_END
         CAPTURE_DELAY_MINUTES = "10"
       },
       # pip installs only the packages in the archive, and never contacts a package index
@@ -82,7 +83,7 @@ locals {
     NetworkConfig = { VpcConfig = { Subnets = var.network.subnet_ids, SecurityGroupIds = var.network.security_group_ids } }
   })
 
-  # jsonencode escapes angle brackets, but Scheduler recognises its words only with plain angle brackets:
+  # jsonencode escapes angle brackets, but Scheduler replaces words only in plain angle brackets:
   # https://developer.hashicorp.com/terraform/language/functions/jsonencode
   request_json = local.count == 0 ? null : replace(replace(jsonencode(local.request), "\\u003c", "<"), "\\u003e", ">")
 }
@@ -208,7 +209,7 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# For each group of properties, the job publishes the metric value 1 if the group has changed, and 0 if not. Between two
+# For each group of properties, the job publishes the metric value 1 if the group has drifted, and 0 if not. Between two
 # jobs, and after a job that published no value, for example because it had too few images, an alarm keeps its state.
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.count == 0 ? {} : local.groups

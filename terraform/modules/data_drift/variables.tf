@@ -24,7 +24,7 @@ variable "schedule" {
 }
 
 variable "window_hours" {
-  description = "Length in hours of the period before the job whose captured images the job compares with the baseline."
+  description = "Length in hours of the period whose captured images a drift job compares with the baseline."
   type        = number
 
   validation {
@@ -74,7 +74,7 @@ variable "captures_prefix" {
 }
 
 variable "history_prefix" {
-  description = "Key prefix of the results of earlier runs."
+  description = "Key prefix below which the job writes its result."
   type        = string
 }
 

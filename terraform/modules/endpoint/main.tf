@@ -60,10 +60,9 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
     for_each = var.capture_percentage > 0 ? [true] : []
 
     content {
-      # a captured record does not name its model, so each model's records have their own folder
       enable_capture              = true
       initial_sampling_percentage = var.capture_percentage
-      destination_s3_uri          = "${var.data_capture_uri}/v${var.model_version}"
+      destination_s3_uri          = "${var.data_capture_uri}/v${var.model_version}" # a captured record does not name its model
       kms_key_id                  = var.kms_key_arn
 
       capture_options {

@@ -9,7 +9,7 @@ locals {
     }
     classify = {
       description = "Invokes the endpoint with an image and returns its class probabilities."
-      timeout     = 90 # longer than the timeouts of the function's SageMaker client for connecting and for reading the response
+      timeout     = 90 # longer than the sum of the timeouts of the function's boto3 clients
       environment = { ENDPOINT_NAME = var.endpoint_name, CLASS_NAMES = jsonencode(var.classes) }
     }
     filter = {
@@ -47,7 +47,7 @@ locals {
     classify_batch = [
       { actions = ["s3:GetObject"], resources = concat(local.image_arns, [local.predictions_arn]) },
       { actions = ["s3:PutObject"], resources = [local.predictions_arn] },
-      # S3 then returns 404 for a missing object, as in read_images
+      # without this permission S3 returns 403 instead of 404 for a missing object
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
       { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] },
       { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },
@@ -189,8 +189,8 @@ resource "aws_lambda_function" "this" {
       error_message = "${var.archive_directory}/${each.key}.zip does not exist: run `make lambdas` first."
     }
 
-    # The provider compares source_code_hash with the value in the state, not with the deployed code, so this condition
-    # compares them. While an update of the code is planned, last_modified is unknown, so Terraform evaluates the
+    # The provider compares source_code_hash with the value in the state, so only this condition compares it with the
+    # deployed code. While an update of the code is planned, last_modified is unknown, so Terraform evaluates the
     # condition after the update.
     postcondition {
       condition     = self.code_sha256 == self.source_code_hash || self.last_modified == ""

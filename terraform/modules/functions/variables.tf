@@ -14,7 +14,7 @@ variable "archive_directory" {
 }
 
 variable "bucket_arn" {
-  description = "ARN of the S3 bucket that contains the images."
+  description = "ARN of the S3 bucket that contains the images and the results of batch executions."
   type        = string
 
   validation {
@@ -34,12 +34,12 @@ variable "batch_prefix" {
 }
 
 variable "endpoint_arn" {
-  description = "ARN of the endpoint that classify invokes. The endpoint need not exist yet."
+  description = "ARN of the endpoint that classify and classify_batch invoke. The endpoint need not exist yet."
   type        = string
 }
 
 variable "endpoint_name" {
-  description = "Name of the endpoint that classify invokes."
+  description = "Name of the endpoint that classify and classify_batch invoke."
   type        = string
 }
 
@@ -49,7 +49,7 @@ variable "classes" {
 }
 
 variable "threshold" {
-  description = "Minimum confidence. Filter fails if the highest class probability is lower."
+  description = "Minimum confidence (the highest class probability). Filter fails if the confidence is lower, and classify_batch counts the image as low-confidence."
   type        = number
 }
 

@@ -38,7 +38,7 @@ module "role" {
   permissions_boundary = var.permissions_boundary
 }
 
-# A unique model name avoids conflicts with the model that a rolled back deployment leaves behind.
+# A unique model name avoids conflicts with the model that a rolled-back deployment leaves behind.
 resource "terraform_data" "model" {
   count = local.count
 

@@ -44,7 +44,7 @@ resource "aws_vpc" "this" {
   #checkov:skip=CKV2_AWS_12:no workload is a member of the default security group, and its rules apply only to members
   cidr_block           = var.cidr_block
   enable_dns_support   = true
-  enable_dns_hostnames = true # private DNS resolves service hostnames to the VPC endpoints
+  enable_dns_hostnames = true # required for private DNS, which resolves service hostnames to the VPC endpoints
 
   tags = { Name = var.prefix }
 }
@@ -188,7 +188,8 @@ resource "aws_vpc_endpoint" "inference" {
   tags = { Name = "${var.prefix}-inference" }
 }
 
-# The drift job publishes metrics to CloudWatch and messages to SNS
+# The drift job publishes metrics to CloudWatch and messages to SNS. These VPC endpoints share the security group of
+# SageMaker Runtime's endpoint.
 data "aws_iam_policy_document" "reports" {
   count = var.reports_drift ? 1 : 0
 

@@ -4,8 +4,8 @@ locals {
 
   # Lambda checks the role before a network interface exists, and rejects a role whose policy names a narrower resource:
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-  # SageMaker does not document a resource for these actions, so its policy uses this resource, too.
-  all = "${local.ec2}:*/*"
+  # SageMaker does not document which resource it checks, so the policy of jobs and models uses the same resource.
+  any_resource = "${local.ec2}:*/*"
 }
 
 data "aws_partition" "this" {}
@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "functions" {
   statement {
     sid       = "AssignPrivateAddresses"
     actions   = ["ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-    resources = [local.all]
+    resources = [local.any_resource]
   }
 }
 
@@ -55,7 +55,7 @@ data "aws_iam_policy_document" "containers" {
   statement {
     sid       = "ManageInterfacePermissions"
     actions   = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"]
-    resources = [local.all]
+    resources = [local.any_resource]
   }
 }
 
@@ -74,6 +74,6 @@ data "aws_iam_policy_document" "interfaces" {
   statement {
     sid       = "DeleteInterfaces"
     actions   = ["ec2:DeleteNetworkInterface"]
-    resources = [local.all]
+    resources = [local.any_resource]
   }
 }

@@ -1,4 +1,5 @@
-# The topic policy lets alarms, the budget and EventBridge publish. The state machine publishes with the permissions of its role.
+# The topic policy lets alarms, the budget and EventBridge publish. The state machine and the drift job publish with the
+# permissions of their roles.
 locals {
   queue_name = "${var.prefix}-undelivered"
   arn_suffix = "${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
@@ -62,7 +63,8 @@ data "aws_iam_policy_document" "undelivered" {
   }
 }
 
-# Receives the events that EventBridge cannot deliver to the targets of the environment's rules
+# Receives the events that EventBridge cannot deliver to the targets of the environment's rules, and the requests of the
+# drift schedule that fail after all retries
 resource "aws_sqs_queue" "undelivered" {
   name                      = local.queue_name
   message_retention_seconds = 1209600 # the maximum, 14 days

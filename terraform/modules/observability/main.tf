@@ -53,16 +53,16 @@ locals {
     }
     # As above, an error and the state machine's count of it may be in different periods
     function-errors = {
-      description = "A function failed more than once in an hour, for another reason than the image: read the log groups of the functions. Filter is not included, because it fails on low confidence by design."
-      expression  = "0.9 * (${join(" + ", [for name in local.unexpected : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
+      description = "Functions failed more than once in an hour, for another reason than the image: read their log groups. Filter is not included, because it fails on low confidence by design."
+      expression  = "0.9 * (${join(" + ", [for name in local.monitored_functions : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
       threshold   = 1
       period      = 3600
       metrics = merge(local.image_errors, {
-        for name in local.unexpected : name => merge(local.function_metrics[name], { name = "Errors" })
+        for name in local.monitored_functions : name => merge(local.function_metrics[name], { name = "Errors" })
       })
     }
     undelivered-events = {
-      description = "EventBridge could not deliver events: photographs that started no execution, or failures that were not reported. See docs/operations.md."
+      description = "EventBridge could not deliver events: photographs that started no execution, drift jobs that were not started, or failures that were not reported. See docs/operations.md."
       expression  = "FILL(messages, 0)"
       threshold   = 0
       period      = local.period
@@ -77,8 +77,7 @@ locals {
     }
   }
 
-  # Functions whose errors are never expected
-  unexpected = setsubtract(keys(var.function_names), ["filter"])
+  monitored_functions = setsubtract(keys(var.function_names), ["filter"])
 
   function_metrics = {
     for name, function in var.function_names :
@@ -123,7 +122,7 @@ locals {
 
   # training/container/classifier/drift_job.py publishes these metrics
   drift_charts = [
-    { title = "Drift: 1 if a group of properties has changed", label = "changed", stat = "Maximum", annotations = [], metrics = [
+    { title = "Drift: 1 if a group of properties has drifted", label = "drifted", stat = "Maximum", annotations = [], metrics = [
       [{ expression = "SEARCH('{\"${var.namespace}\",Group} MetricName=\"Drift\"', 'Maximum')", label = "", id = "drift" }],
     ] },
     { title = "Images compared with the baseline", label = "images", stat = "Maximum", annotations = [], metrics = [

@@ -39,7 +39,7 @@ variable "batch_arn" {
 }
 
 variable "function_names" {
-  description = "Function names, by purpose: serialize, classify and filter."
+  description = "Function names, by purpose; at least serialize, classify and filter."
   type        = map(string)
 
   validation {

@@ -29,7 +29,7 @@ variable "writable_prefixes" {
 
   validation {
     condition     = length(var.writable_prefixes) > 0 && !contains(var.writable_prefixes, "")
-    error_message = "writable_prefixes must contain prefixes, and none that is empty: a container must not write to the whole bucket."
+    error_message = "writable_prefixes must contain at least one prefix, and no empty prefix, which would allow writing to the whole bucket."
   }
 }
 

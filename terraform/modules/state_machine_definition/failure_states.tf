@@ -1,6 +1,6 @@
 # These states count each failure and publish it to the SNS topic. If an S3 event started the execution, they also write
-# the object version's item and a review entry. Each state passes on its input (the fields Error and Cause) unchanged,
-# so that an error in one of these states does not hide why the execution failed.
+# the object version's item and a review entry, and copy the image. Each state passes on its input (the fields Error and
+# Cause) unchanged, so that an error in one of these states does not hide why the execution failed.
 locals {
   ignore_error = {
     for next in ["IsReviewable", "WriteReview", "IsCopyable", "NotifyFailure", "Failed"] :

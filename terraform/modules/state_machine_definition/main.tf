@@ -16,7 +16,7 @@ locals {
   storage_retry = [merge(local.backoff, { ErrorEquals = ["StorageUnavailableError"] })]
 
   # Only the state machine retries InvokeEndpoint: the function makes a single attempt, with boto3's retries disabled.
-  # The retries continue for about a minute. If the new model fails during a canary deployment, some retries reach the
+  # The retries continue for up to about a minute. If the new model fails during a canary deployment, some retries reach the
   # old model, which still serves part of the traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 

@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "function_arns" {
-  description = "Function ARNs, by purpose: serialize, classify and filter."
+  description = "Function ARNs, by purpose; at least serialize, classify and filter."
   type        = map(string)
 
   validation {

@@ -152,7 +152,7 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Only items of drivers' photographs have these attributes
+  # Only the items of drivers' photographs have the attribute `driver`, so the index contains no other items
   global_secondary_index {
     name            = "driver"
     hash_key        = "driver"

@@ -9,7 +9,7 @@ variable "access_logs_bucket_name" {
 
   validation {
     condition     = var.access_logs_bucket_name != var.bucket_name
-    error_message = "access_logs_bucket_name must differ from bucket_name, because each log delivery would cause another log entry (got ${var.access_logs_bucket_name})."
+    error_message = "access_logs_bucket_name must differ from bucket_name, because otherwise each log delivery would cause another log entry (got ${var.access_logs_bucket_name})."
   }
 }
 
@@ -44,7 +44,7 @@ variable "drivers_table_name" {
 }
 
 variable "photo_prefixes" {
-  description = "Key prefixes of photographs, without leading and trailing slashes."
+  description = "Key prefixes of photographs and of objects that name photographs, without leading and trailing slashes."
   type        = list(string)
 
   validation {
@@ -54,7 +54,7 @@ variable "photo_prefixes" {
 }
 
 variable "photo_retention_days" {
-  description = "Days after which photographs and their items in DynamoDB are deleted; null keeps them."
+  description = "Days after which objects below photo_prefixes and items in DynamoDB are deleted; null keeps them."
   type        = number
 
   validation {

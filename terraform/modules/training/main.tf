@@ -1,11 +1,11 @@
-# 2.10 is the newest version in the repository pytorch-training. AWS patches it until 2027-01-21:
+# PyTorch 2.10 is the newest version in AWS's repository pytorch-training. AWS patches it until 2027-01-21:
 # https://aws.github.io/deep-learning-containers/reference/support_policy
 # NVIDIA GPU instances need a separate image: https://aws.github.io/deep-learning-containers/reference/available_images/
 locals {
   processor = can(regex("^ml\\.[gp]r?[0-9]", var.instance_type)) ? "gpu" : "cpu"
 }
 
-# These data sources find the AWS account that hosts the container images, which depends on the region
+# These data sources find the AWS account that hosts the container images in this region
 data "aws_sagemaker_prebuilt_ecr_image" "training" {
   repository_name = "pytorch-training"
   image_tag       = "2.10-${local.processor}-py313"

@@ -2,7 +2,10 @@ locals {
   name = "${var.prefix}-workflow"
 
   permissions = {
-    InvokeFunctions = { actions = ["lambda:InvokeFunction"], resources = flatten([for arn in values(var.function_arns) : [arn, "${arn}:*"]]) }
+    InvokeFunctions = {
+      actions   = ["lambda:InvokeFunction"]
+      resources = flatten([for name in ["serialize", "classify", "filter"] : [var.function_arns[name], "${var.function_arns[name]}:*"]])
+    }
     FindVehicle     = { actions = ["dynamodb:GetItem"], resources = [var.vehicles_table_arn] }
     PutItems        = { actions = ["dynamodb:PutItem"], resources = [var.vehicles_table_arn, var.drivers_table_arn] }
     CopyPhotographs = { actions = ["s3:GetObjectVersion"], resources = ["${var.bucket_arn}/${var.incoming_prefix}/*"] }

@@ -9,7 +9,7 @@ variable "prefix" {
 }
 
 variable "function_arns" {
-  description = "Function ARNs, by purpose: serialize, classify and filter."
+  description = "Function ARNs, by purpose; at least serialize, classify and filter."
   type        = map(string)
 }
 

@@ -1,5 +1,5 @@
-# The root module in an empty account, on AWS or the emulator. The test destroys all resources that it creates:
-# terraform test -test-directory=tests/account -var-file=environments/local.tfvars
+# The root module in an empty account, on AWS or the emulator. The test destroys all resources that it creates. Run it
+# with: terraform test -test-directory=tests/account -var-file=environments/local.tfvars
 
 run "apply_in_an_empty_account_creates_everything_except_an_endpoint" {
   assert {

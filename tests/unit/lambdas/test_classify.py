@@ -490,7 +490,7 @@ def test_log_names_the_execution_and_the_image_even_if_the_model_rejects_the_ima
 def test_request_has_the_inference_id_of_the_object_version(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], version: str
 ) -> None:
-    # GIVEN the event of an image whose object version is known, or is not
+    # GIVEN the event of an image whose object version is known or unknown
     runtime = FakeRuntime()
     event = {**make_event(PNG), "s3_key": "incoming/Zoë/1.png", **fields}
 

@@ -184,8 +184,10 @@ def test_model_that_rejects_json_receives_one_image_per_request(
     assert runtime.requests == [("application/json", 3), *[("application/x-image", 1)] * 3]
 
 
-def test_requests_do_not_exceed_the_size_limit(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN images that together exceed the size limit of a request, and one image whose base64 alone exceeds the limit
+def test_request_with_several_images_does_not_exceed_the_size_limit(
+    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN images that together exceed the size limit of a request, and one image that alone exceeds the limit
     objects = {"test/a": b"x" * 1_000_001, "test/b": b"x" * 1_500_001, "test/c": b"x" * 5_000_001, "test/d": b"odd"}
     s3, runtime = FakeS3(objects), FakeRuntime()
 

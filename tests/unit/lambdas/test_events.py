@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 FUNCTIONS = ["serialize", "classify", "filter"]
-# a field without which each function rejects an event
+# The field without which a function rejects an event, by function
 REQUIRED = {"serialize": "s3_bucket", "classify": "image_data", "filter": "inferences"}
 
 

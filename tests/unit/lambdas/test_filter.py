@@ -1,6 +1,6 @@
 """The function filter returns an image whose confidence reaches the threshold, and raises an error for other images.
 
-The course gave the error its name, THRESHOLD_CONFIDENCE_NOT_MET.
+The course specifies the error's name, THRESHOLD_CONFIDENCE_NOT_MET.
 """
 
 from types import ModuleType

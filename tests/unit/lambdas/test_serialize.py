@@ -1,7 +1,7 @@
 """The function serialize reads an image from S3.
 
-It returns a small file in base64 without decoding the image, and a larger file by key and version. An object that is
-missing, empty or too large has its own error.
+It returns a small file in base64 without decoding the image, and only the key and version of a larger file. An object
+that is missing, empty or too large has its own error.
 """
 
 import base64
