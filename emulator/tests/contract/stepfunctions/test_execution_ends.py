@@ -109,7 +109,7 @@ def test_log_contains_the_redrive_count(emulator: RunningEmulator, machines: Sta
 
     # WHEN it is redriven, and fails again
     machines.client.redrive_execution(executionArn=arn)
-    machines.finish(arn)
+    machines.wait_for_execution(arn)
 
     # THEN the events before the redrive have the count 0, and the later events have the count 1
     found = emulator.client("logs").filter_log_events(logGroupName=log_group)["events"]

@@ -266,7 +266,7 @@ def test_executions_of_a_version_are_listed_without_those_of_other_versions(
     for number in range(2, 11):
         definition = json.dumps({**PASS, "Comment": str(number)})
         states.update_state_machine(stateMachineArn=machine, definition=definition, publish=True)
-    execution = machines.finish(states.start_execution(stateMachineArn=f"{machine}:10")["executionArn"])
+    execution = machines.wait_for_execution(states.start_execution(stateMachineArn=f"{machine}:10")["executionArn"])
 
     # WHEN the executions of versions 1 and 10 are listed
     first, tenth = (states.list_executions(stateMachineArn=f"{machine}:{number}")["executions"] for number in (1, 10))
