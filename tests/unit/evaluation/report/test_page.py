@@ -219,7 +219,7 @@ def test_the_page_is_written_even_if_the_list_of_classes_is_invalid(tmp_path: Pa
 def test_a_section_says_why_its_command_produced_no_result(tmp_path: Path, target: str) -> None:
     # GIVEN
     directory = write_results(tmp_path)
-    with pytest.raises(NoResultError), explain_missing_result(directory / RESULT_FILES[target]):
+    with pytest.raises(NoResultError), explain_missing_result(directory, target):
         raise NoResultError("no captured records, only 2 malformed lines")
 
     # WHEN
