@@ -292,7 +292,7 @@ def test_download_does_not_continue_an_interrupted_copy(
         part.write_bytes(source.read_bytes()[: len(CHANGED_CONTENT) // 2])
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(extract.shutil, "copyfile", copy_half)
+    monkeypatch.setattr("shutil.copyfile", copy_half)
     with pytest.raises(StagingError, match="No space left"):
         extract_cifar_data(str(local), target)
 
