@@ -126,7 +126,7 @@ def read_captures(
 
 
 def _advice(location: CaptureLocation, window: Window, environment: str) -> str:
-    """Say how to find records. `make run` writes records only of the deployed model, and only at the current time."""
+    """Return the advice for a time range without records. `make run` adds records of the deployed model."""
     if not location.is_deployed:
         return "choose another MODEL, or an earlier SINCE such as 30d"
     if datetime.now(UTC) not in window:

@@ -207,11 +207,11 @@ def record_of(key: str, version: str = "latest", time: str = "2026-03-01T12:00:0
 
 
 def test_reading_waits_for_late_records() -> None:
-    # GIVEN a run with two predictions, of which b is of a large image, whose ID contains the object's version ID. At
-    # each read, there is one new record: first of an earlier run, then of a, of a driver's photograph, and of b
+    # GIVEN a run with predictions of the images a and b, and one new record at each read. The inference ID of b
+    # depends on a version ID, as for large images
     run = make_run([make_execution("a", [0.9, 0.1]), make_execution("b", [0.9, 0.1]), make_execution("c", None)])
     late = [
-        record_of("b", time="2026-03-01T11:59:59Z"),
+        record_of("b", time="2026-03-01T11:59:59Z"),  # of an earlier run
         record_of("a"),
         record_of("incoming/zoe/1.png", "v1"),
         record_of("b", "v1"),
