@@ -135,7 +135,7 @@ resource "aws_vpc_security_group_ingress_rule" "inference" {
 
 data "aws_iam_policy_document" "storage" {
   statement {
-    actions   = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+    actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"]
     resources = [var.bucket_arn, "${var.bucket_arn}/*"]
 
     # in the policy of a gateway endpoint, an account's ARN matches only the root user, so a condition selects the
