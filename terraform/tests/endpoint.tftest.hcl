@@ -339,3 +339,17 @@ run "invalid_variables_are_rejected" {
 
   expect_failures = [var.name, var.data_capture_uri, var.instance_type, var.instance_count, var.capture_percentage, var.kms_key_arn]
 }
+
+run "name_with_a_dash_at_the_end_is_rejected" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    name = "some-endpoint-"
+  }
+
+  expect_failures = [var.name]
+}
