@@ -16,7 +16,7 @@ data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
 
 data "aws_availability_zones" "this" {
-  #checkov:skip=CKV_AWS_394:the result is used only when the VPC is created
+  #checkov:skip=CKV_AWS_394:the zones are chosen only once, when the VPC is created
   state = "available"
 
   # excludes Local Zones and Wavelength Zones, in which neither functions nor VPC endpoints can run
@@ -114,7 +114,7 @@ resource "aws_vpc_security_group_egress_rule" "storage" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "inference" {
-  description                  = "To the VPC endpoint of SageMaker Runtime"
+  description                  = "To the VPC endpoints of SageMaker Runtime, CloudWatch and SNS"
   security_group_id            = aws_security_group.workloads.id
   referenced_security_group_id = aws_security_group.inference.id
   ip_protocol                  = "tcp"
