@@ -17,7 +17,7 @@ from common.stack import Stack
 from deployment.read_stack import read_stack
 from deployment.terraform import Terraform
 from tests.support.emulator import Emulator, start_emulator
-from tests.support.project import copy_project
+from tests.support.project import ROOT, copy_project
 from tests.support.provider_proxy import shortened_schema, used_types
 
 NO_LOG = Path(os.devnull)
@@ -159,7 +159,7 @@ def running_provider(
     found = (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
     try:
         ((address, plugin),) = json.loads(next(match.group(1) for match in found if match)).items()
-        with shortened_schema(plugin, used_types(terraform)) as proxy:
+        with shortened_schema(plugin, used_types(ROOT / "terraform")) as proxy:
             yield {"TF_REATTACH_PROVIDERS": json.dumps({address: proxy})}
     finally:
         process.kill()
