@@ -2,8 +2,9 @@
 
 A window is the set of images that the drift job compares with the model's baseline. The benchmark trains a model on the
 synthetic sample, and draws new images with equal numbers of both classes. For each shift, such as darkness or blur, it
-draws further images and applies the shift to them. Windows are selected from these images. If `--images` is large
-enough, no two windows with the same shift have an image in common. Otherwise each window is a random selection.
+draws further images and applies the shift to them. Windows are selected from these images. Windows with another class
+mix are selected from the unchanged images. If `--images` is missing or large enough, no two windows of the same kind
+have an image in common. Otherwise each window is a random selection.
 
 If the environment variable CIFAR_ARCHIVE names an archive in CIFAR-100's format, the model is trained on that archive,
 and windows are selected from the archive's test images. CIFAR-100 has 100 test images of each class, which is enough
@@ -55,10 +56,10 @@ class Observed:
 
     Attributes
     ----------
-    labels : number of each image's true class, n
-    probabilities : class probabilities, n x classes
-    statistics : value of each image statistic for each image, n, by the statistic's name
-    embeddings : the model's embeddings, n x dimensions
+    labels : class number of each image, shape (n,)
+    probabilities : class probabilities, shape (n, classes)
+    statistics : values of each image statistic, shape (n,), by the statistic's name
+    embeddings : the model's embeddings, shape (n, dimensions)
     """
 
     labels: NDArray[np.int64]
@@ -66,18 +67,18 @@ class Observed:
     statistics: Mapping[str, NDArray[np.float64]]
     embeddings: NDArray[np.float64]
 
-    def sample(self, chosen: NDArray[np.int64]) -> Sample:
-        """Return the sample that the drift job would compute from the images with the numbers `chosen`."""
-        probabilities = self.probabilities[chosen]
+    def sample(self, indices: NDArray[np.int64]) -> Sample:
+        """Return the sample that the drift job would compute from the images at `indices`."""
+        probabilities = self.probabilities[indices]
         return Sample(
-            {"confidence": probabilities.max(1), **{name: each[chosen] for name, each in self.statistics.items()}},
+            {"confidence": probabilities.max(1), **{name: each[indices] for name, each in self.statistics.items()}},
             np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]),
-            self.embeddings[chosen],
+            self.embeddings[indices],
         )
 
 
 def main() -> None:
-    """Train a model, and print in how many windows the tests report drift, without and with each shift."""
+    """Train a model, and print for each kind of window in how many windows the tests report drift."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,7 +87,7 @@ def main() -> None:
 
 
 def measure(model: str, image_folder: Path | None, arguments: argparse.Namespace) -> None:
-    """Test all windows, and print a line for each kind of window: unchanged, and with each shift.
+    """Test all windows, and print a line for each kind: unchanged, with each shift, and with another class mix.
 
     Parameters
     ----------
@@ -95,12 +96,10 @@ def measure(model: str, image_folder: Path | None, arguments: argparse.Namespace
     """
     baseline = read_baseline(Path(model) / "baseline.json", classes=len(CLASSES))
     print(f"windows of {arguments.size} images, baseline of {baseline.images} images", flush=True)
-    images = _drawn_images(arguments)
+    images = images_to_draw(arguments)
     with ProcessPoolExecutor(arguments.processes) as workers:
-        unchanged = observe(model, image_folder, None, images, workers)
-        shifted = {
-            name: observe(model, image_folder, name, max(images // 5, 1000, arguments.size), workers) for name in SHIFTS
-        }
+        unchanged = observe(model, image_folder, None, images.unchanged, workers)
+        shifted = {name: observe(model, image_folder, name, images.with_each_shift, workers) for name in SHIFTS}
         for name, observed, count, shares in (
             ("unchanged", unchanged, arguments.windows, EQUAL_MIX),
             *((name, each, arguments.shifted, EQUAL_MIX) for name, each in shifted.items()),
@@ -112,17 +111,17 @@ def measure(model: str, image_folder: Path | None, arguments: argparse.Namespace
 
 
 def select(labels: NDArray[np.int64], windows: int, size: int, shares: Sequence[float]) -> Iterator[NDArray[np.int64]]:
-    """Yield for each window the numbers of its images.
+    """Yield the indices of each window's images.
 
     Parameters
     ----------
-    labels : number of each available image's class
+    labels : class number of each available image, shape (n,)
     windows : number of windows
     size : images in a window
     shares : share of each class in a window
     """
     rng = np.random.default_rng(SEED)
-    counts = [round(share * size) for share in shares]
+    counts = class_counts(size, shares)
     by_class = [rng.permutation(np.flatnonzero(labels == label)) for label in range(len(shares))]
     for number in range(windows):
         parts = [
@@ -132,6 +131,40 @@ def select(labels: NDArray[np.int64], windows: int, size: int, shares: Sequence[
             for available, count in zip(by_class, counts, strict=True)
         ]
         yield np.concatenate(parts)
+
+
+def class_counts(size: int, shares: Sequence[float]) -> list[int]:
+    """Return the number of images of each class in a window of `size` images.
+
+    Parameters
+    ----------
+    shares : share of each class; the first class gets the images that rounding leaves over
+    """
+    others = [round(share * size) for share in shares[1:]]
+    return [size - sum(others), *others]
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """Numbers of images to draw, half of them of each class."""
+
+    unchanged: int
+    with_each_shift: int
+
+
+def images_to_draw(arguments: argparse.Namespace) -> ImageCounts:
+    """Return the numbers of images to draw.
+
+    Without `--images`, there are enough images that no two windows of the same kind have an image in common.
+    """
+    if arguments.images:
+        return ImageCounts(arguments.images, max(arguments.images // 5, 1000, arguments.size))
+    equal_mix, changed_mix = (
+        len(CLASSES) * max(class_counts(arguments.size, shares)) for shares in (EQUAL_MIX, CHANGED_MIX)
+    )
+    return ImageCounts(
+        max(arguments.windows * equal_mix, arguments.shifted * changed_mix), arguments.shifted * equal_mix
+    )
 
 
 def require_images(available: int, size: int) -> None:
@@ -162,21 +195,20 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks.drift", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--windows", type=int, default=1000, help="number of unchanged windows (1000)")
-    parser.add_argument("--shifted", type=int, default=200, help="number of windows with each shift (200)")
+    parser.add_argument(
+        "--shifted", type=int, default=200, help="number of windows with each shift, and with another class mix (200)"
+    )
     parser.add_argument("--size", type=int, default=200, help="images in a window (200)")
     parser.add_argument(
-        "--images", type=int, help="images to draw (enough that no two unchanged windows have an image in common)"
+        "--images",
+        type=int,
+        help="unchanged images to draw (default: enough that no two windows of the same kind have an image in common)",
     )
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"epochs of the training ({EPOCHS})")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count(), help="number of worker processes (one for each processor)"
     )
     return parser.parse_args()
-
-
-def _drawn_images(arguments: argparse.Namespace) -> int:
-    images: int = arguments.images or arguments.windows * arguments.size
-    return images
 
 
 def _prepare(folder: Path, arguments: argparse.Namespace) -> Path | None:
@@ -187,7 +219,7 @@ def _prepare(folder: Path, arguments: argparse.Namespace) -> Path | None:
     if archive:
         available = min(Counter(image.label for image in data.splits["test"]).values())
     else:
-        available = -(-_drawn_images(arguments) // CHUNK) * CHUNK // len(CLASSES)
+        available = -(-images_to_draw(arguments).unchanged // CHUNK) * CHUNK // len(CLASSES)
     require_images(available, arguments.size)
     print(source.description, flush=True)
     run = train_and_test(

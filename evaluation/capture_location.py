@@ -11,7 +11,7 @@ from common.files import NoResultError
 from common.terminal import counted, progress_bar
 from common.times import Window
 from evaluation.capture_table import Captures
-from evaluation.captures import count_other_records
+from evaluation.captures import count_other_requests
 from evaluation.executions import Run
 from registry.endpoint import describe_endpoint, describe_endpoint_config
 
@@ -23,14 +23,15 @@ POLL_SECONDS = (0.5, 10.0)  # first and longest interval between two polls
 class CaptureLocation:
     """Where the endpoint's data capture writes the records of one model.
 
-    The destination is part of the endpoint configuration, so each model has its own folder.
+    Terraform gives each model's endpoint configuration a destination that ends in the model's version, so each model
+    has its own folder.
 
     Attributes
     ----------
     parent_uri : S3 URI of the folder that contains a folder for each model
     model : model version, such as `v3`, which is also the name of the model's folder
     endpoint : name of the endpoint
-    endpoint_config : name of the configuration with which the endpoint serves the model; None if it is not known
+    endpoint_config : name of the endpoint configuration of the model; None if the model is not the deployed one
     is_complete : whether all requests are captured; False if only a sample is captured, or if this is not known
     """
 
@@ -39,6 +40,11 @@ class CaptureLocation:
     endpoint: str
     endpoint_config: str | None
     is_complete: bool
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether the model is the deployed one."""
+        return self.endpoint_config is not None
 
     @property
     def uri(self) -> str:
@@ -82,7 +88,7 @@ def find_captures(
 def read_captures(
     location: CaptureLocation, window: Window, *, classes: int, run: Run | None, environment: str, s3: Any
 ) -> tuple[Captures, int]:
-    """Return the captures of one model in a time range, and the number of records of other models.
+    """Return the captures of one model in a time range, and the number of captured requests to other models.
 
     If all requests are captured, and `run` used the same endpoint configuration and is inside the time range, wait for
     the records of `run`.
@@ -106,7 +112,7 @@ def read_captures(
     is_expected = location.is_complete and run is not None and run["endpoint_config"] == location.endpoint_config
     if run and is_expected and started(run) in window and datetime.fromisoformat(run["finished"]) in window:
         wait_for_records(run, captures, read)
-    others = count_other_records(location.parent_uri, location.endpoint, location.model, window, s3=s3)
+    others = count_other_requests(location.parent_uri, location.endpoint, location.model, window, s3=s3)
     if not len(captures):
         malformed = ""
         if captures.malformed:
@@ -114,10 +120,18 @@ def read_captures(
             malformed = f", only {counted(captures.malformed, 'malformed line')}, the first one in {first}"
         raise NoResultError(
             f"no captured records of model {location.model} {window} in {location.uri}/{location.endpoint}/{malformed} "
-            f"({counted(others, 'record')} of other models): run `make run ENV={environment}`, or choose an "
-            "earlier SINCE such as 30d"
+            f"({counted(others, 'request')} to other models): {_advice(location, window, environment)}"
         )
     return captures, others
+
+
+def _advice(location: CaptureLocation, window: Window, environment: str) -> str:
+    """Return the advice for a time range without records. `make run` adds records of the deployed model."""
+    if not location.is_deployed:
+        return "choose another MODEL, or an earlier SINCE such as 30d"
+    if datetime.now(UTC) not in window:
+        return "choose another SINCE or UNTIL"
+    return f"run `make run ENV={environment}`, or choose an earlier SINCE such as 30d"
 
 
 def started(run: Run) -> datetime:
@@ -135,15 +149,20 @@ def wait_for_records(
 ) -> None:
     """Wait until every prediction of the run is captured, at most until `MAX_DELAY` after the run.
 
+    Only records of the run's images are counted, because the endpoint may have other callers during the run. The images
+    are recognised by their keys alone: the inference ID of a large image also contains the object's version ID, which
+    `run` does not contain.
+
     Parameters
     ----------
     read : function that adds new capture files to `captures`
     """
     deadline = datetime.fromisoformat(run["finished"]) + MAX_DELAY
-    expected = sum(execution["inferences"] is not None for execution in run["executions"])
+    keys = {execution["s3_key"] for execution in run["executions"] if execution["inferences"] is not None}
+    expected = len(keys)
 
     def count() -> int:
-        return min(expected, captures.count_since(started(run)))
+        return captures.count_keys_since(keys, started(run))
 
     interval, longest = POLL_SECONDS
     with progress_bar(total=expected, desc="captured", unit="record", leave=False) as bar:
@@ -153,6 +172,9 @@ def wait_for_records(
             interval = min(interval * 1.5, longest)
             read()
             bar.update(count() - bar.n)
-    if count() < expected:
+    if (captured := count()) < expected:
         minutes = MAX_DELAY.total_seconds() / 60
-        print(f"{minutes:g} minutes after the end of the last run, {count()} of {expected} predictions are captured")
+        print(
+            f"only {captured} of {expected} predictions of the last run are captured, although it ended at least "
+            f"{minutes:g} minutes ago"
+        )

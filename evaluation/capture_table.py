@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from common.inference_ids import DIGITS, key_digits
 from common.s3 import THREADS
 from common.times import Window
 from evaluation.capture_files import (
@@ -207,6 +208,14 @@ class Captures:
     def count_since(self, moment: datetime) -> int:
         """Return the number of records at or after a time."""
         return int(self._value("SELECT count(*) FROM records WHERE time >= ?", moment.timestamp()))
+
+    def count_keys_since(self, keys: Iterable[str], moment: datetime) -> int:
+        """Return the number of S3 keys whose images, in any version, have a record at or after a time."""
+        digits = {key_digits(key) for key in keys}
+        rows = self._database.execute(
+            "SELECT substr(id, 1, ?) FROM records WHERE time >= ?", (DIGITS, moment.timestamp())
+        )
+        return len({found for (found,) in rows if found in digits})
 
     def count_at_least(self, confidence: float) -> int:
         """Return the number of records with at least this confidence."""

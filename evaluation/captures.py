@@ -55,15 +55,16 @@ def parse_line(line: Line, window: Window, *, classes: int) -> Iterator[Record |
     yield from (record for record in records if record.time in window)
 
 
-def count_other_records(parent_uri: str, endpoint: str, model: str, window: Window, *, s3: Any) -> int:
-    """Count the captured lines of an endpoint in a time range, except those of one model.
+def count_other_requests(parent_uri: str, endpoint: str, model: str, window: Window, *, s3: Any) -> int:
+    """Return the number of an endpoint's captured requests in a time range, except those to one model.
 
-    Lines without a time are not counted.
+    A line of a capture file describes a request, which may contain several images. Lines without a time are not
+    counted.
 
     Parameters
     ----------
     parent_uri : S3 URI of the folder that contains a folder for each model
-    model : version of the model whose lines are not counted
+    model : version of the model whose requests are not counted
     """
     bucket, prefix = split_folder(parent_uri)
     return sum(

@@ -35,7 +35,7 @@ PLACEHOLDER_PIXELS = 32  # width and height of the grey tile for an invalid imag
 MAX_VECTOR_POINTS = 3000  # more points are drawn as a bitmap
 LONG_LABEL_CHARACTERS = 26  # five labels of this length do not fit into one row of a legend
 DASHED = (0, (4, 3))
-MARGIN = np.timedelta64(30, "s")
+SINGLE_TIME_MARGIN = np.timedelta64(30, "s")  # on both sides of the only time on a time axis
 DASH_DOTTED = (0, (6, 1.5, 1, 1.5))
 
 
@@ -160,7 +160,8 @@ def confidence_over_time(
     axes.axhspan(0, threshold, color=theme.muted, alpha=0.09, linewidth=0)
     axes.set(ylim=(_axis_start(y), 1.015), ylabel="Confidence", xlabel="Time of the prediction (UTC)")
     if np.ptp(x) == np.timedelta64(0):
-        axes.set_xlim(x[0] - MARGIN, x[0] + MARGIN)  # for a single time, matplotlib would choose a range of years
+        # for a single time, matplotlib would choose a range of years
+        axes.set_xlim(x[0] - SINGLE_TIME_MARGIN, x[0] + SINGLE_TIME_MARGIN)
     shown = f"; {len(y)} are shown" if len(y) < total else ""
     axes.set_title(f"{below} of {total} predictions are below the threshold{shown}")
     _legend_below(axes)
@@ -170,10 +171,11 @@ def confidence_over_time(
 def confusion(
     theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str], rows: Sequence[str] | None = None
 ) -> Figure:
-    """Plot a confusion matrix: rows are true labels, columns predicted classes, colours the proportion of the row.
+    """Plot a confusion matrix with a row for each true label and a column for each predicted class.
 
-    The cells contain counts if there are at most `MAX_CLASSES_WITH_COUNTS` classes. If there are more classes, the
-    colour scale is steeper, so that small proportions are visible.
+    A cell's colour shows its proportion of the images in its row. The cells contain counts if there are at most
+    `MAX_CLASSES_WITH_COUNTS` classes. If there are more classes, the colour scale is steeper, so that small proportions
+    are visible.
 
     Parameters
     ----------
@@ -201,9 +203,9 @@ def confusion(
 
 
 def reliability(theme: Theme, *, bins: Sequence[CalibrationBin], error: float) -> Figure:
-    """Plot the accuracy of each bin, with its 95 % interval, against the bin's mean confidence, and the bin sizes.
+    """Plot each bin's accuracy with its 95 % interval and, below it, the bin's share of the images.
 
-    The points of a calibrated model are on the diagonal.
+    The horizontal position of a bin is its mean confidence, so the points of a calibrated model are on the diagonal.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
@@ -245,10 +247,17 @@ def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> 
 
 
 def accuracy_by_coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float, area: float) -> Figure:
-    """Plot the accuracy of the accepted images against coverage; the area above the curve is the risk-coverage area."""
+    """Plot the accuracy of the accepted images against coverage.
+
+    The risk is 1 - accuracy, so the shaded area above the curve is the area under the risk-coverage curve.
+
+    Parameters
+    ----------
+    area : area under the risk-coverage curve
+    """
     figure, axes = _axes(4.6, 4.6)
     x, covered, accuracy = _columns(curve)
-    # extend the curve to coverage 0, below the coverage of the highest threshold
+    # extend the curve from the coverage of the highest threshold to coverage 0
     covered, accuracy = np.append(covered, 0.0), np.append(accuracy, accuracy[-1])
     axes.fill_between(covered, accuracy, 1, step="post", color=theme.classes[0], alpha=0.15, linewidth=0)
     axes.step(covered, accuracy, where="post", color=theme.classes[0], linewidth=2)

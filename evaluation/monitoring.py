@@ -62,7 +62,7 @@ class Monitoring(TypedDict):
     model : version of the model that made the predictions
     records : number of captured predictions; if several records have the same ID, only the latest is counted
     duplicates : number of earlier records that are not counted, because a later record has the same ID
-    other_records : number of captured records of other models, which are not included
+    other_records : number of captured requests to other models, whose records are not included
     malformed_lines : file, line number and reason of each of the first lines that could not be read; `malformed` is the
         number of all such lines
     skewed : number of records whose time is more than an hour before or after the hour of their file
@@ -287,7 +287,7 @@ def summary(monitoring: Monitoring) -> Iterable[str]:
     """Yield the lines that `make monitor` prints."""
     records, files = counted(monitoring["records"], "record"), counted(monitoring["files"], "file")
     yield f"model {monitoring['model']}: {records} in {files}"
-    yield f"records of other models, not shown: {monitoring['other_records']}"
+    yield f"requests to other models, not shown: {monitoring['other_records']}"
     first, last = (format_utc(datetime.fromisoformat(monitoring[name])) for name in ("first", "last"))
     yield f"first record {first}, last {last} UTC"
     share = f"{monitoring['share_below_threshold']:.1%}"

@@ -1,7 +1,8 @@
-"""Stage the images of the classes in the environment's settings in S3.
+"""Upload the images of the environment's classes (setting `classes`) to S3.
 
 SOURCE is one of:
-- `auto`: the official CIFAR-100 archive, or the synthetic sample if the archive cannot be downloaded
+- `auto`: the official CIFAR-100 archive, or the synthetic sample if the official site does not respond or returns an
+  error
 - `sample`: the synthetic sample, which this project draws
 - a folder with one sub-folder per class
 - the path or URL of an archive in CIFAR-100's format

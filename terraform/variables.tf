@@ -241,7 +241,7 @@ variable "serverless" {
 
 # Limits: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
 variable "deployment" {
-  description = "How a deployment shifts traffic to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each of the two steps, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
+  description = "How a deployment shifts traffic to a new model: the canary's share of the new instances in percent, the seconds for which alarms watch each of the two steps, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
   type = object({
     canary_percent           = optional(number, 10)
     wait_seconds             = optional(number, 300)
@@ -279,7 +279,7 @@ variable "deployment" {
 }
 
 variable "latency_limit_ms" {
-  description = "Maximum 99th percentile of the model's latency in milliseconds. A deployment that exceeds it is rolled back."
+  description = "Maximum 99th percentile of the model's latency in milliseconds. If two of three periods of the latency alarm exceed it, the alarm goes into ALARM, and a running deployment is rolled back. A serverless endpoint has no alarms."
   type        = number
   default     = 1000
   nullable    = false

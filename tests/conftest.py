@@ -1,6 +1,8 @@
 """Mark tests with their tier, and distribute them over the processes of pytest-xdist."""
 
+import gc
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,17 +10,20 @@ import pytest
 pytest_plugins = ("tests.support.browser",)
 
 ROOT = Path(__file__).resolve().parents[1]
-# Groups that take more than half a minute. They start first, so that only short tests are left at the end of a run.
-# xdist assigns a second group to a process whose first group has only one or two tests. The first two groups therefore
-# have many tests.
-SLOW_GROUPS = (
-    "endpoint",
-    "local",
-    "five classes",
-    "demo",
-    "real",
+# xdist assigns the groups in this order. Groups that take minutes start first, so that only short tests are left at the
+# end of a run. A process whose first group has only one or two tests gets a second group at once, which then waits for
+# the end of these tests. A group that takes minutes must therefore not be the second, except after "dev".
+FIRST_GROUPS = (
+    "endpoint",  # many tests
+    "local",  # many tests
+    "five classes",  # two tests, second group: test_documents.py
+    "demo",  # one test, second group: test_examples.py
+    "real",  # one test, second group: test_imports.py
+    "dev",  # one test, second group: production
+    "tests/unit/test_documents.py",
+    "tests/unit/test_examples.py",
+    "tests/unit/test_imports.py",
     "production",
-    "dev",
     "terraform tests",
 )
 TIERS = ("e2e", "contract", "real", "unit")
@@ -26,6 +31,20 @@ TIERS = ("e2e", "contract", "real", "unit")
 # A shell starts background jobs with SIGINT ignored, which the commands that tests interrupt would inherit
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Disable the garbage collector during the collection, and exclude all objects that exist afterwards from it.
+
+    Each collection would otherwise visit the objects of more than 4,000 tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,8 +75,8 @@ def tier(item: pytest.Item) -> str:
 
 
 def order(item: pytest.Item) -> int:
-    """Return a test's sort key: slow groups come first, then the tiers in order."""
+    """Return a test's sort key: the groups of FIRST_GROUPS come first, then the tiers in order."""
     marker = item.get_closest_marker("xdist_group")
     assert marker is not None
     group = marker.args[0]
-    return SLOW_GROUPS.index(group) if group in SLOW_GROUPS else len(SLOW_GROUPS) + TIERS.index(tier(item))
+    return FIRST_GROUPS.index(group) if group in FIRST_GROUPS else len(FIRST_GROUPS) + TIERS.index(tier(item))

@@ -38,6 +38,5 @@ def check_model(environment: Environment, location: CaptureLocation) -> None:
         The model is not registered, or was trained on other classes than the deployed stack's.
     """
     version = find_version(environment.model_registry.versions(), location.model)
-    is_deployed = location.endpoint_config is not None
-    advice = f"run `make deploy ENV={environment.name}`" if is_deployed else "choose another MODEL"
+    advice = f"run `make deploy ENV={environment.name}`" if location.is_deployed else "choose another MODEL"
     check_classes(version, environment.stack.classes, where="the deployed stack", advice=advice)

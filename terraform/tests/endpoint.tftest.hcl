@@ -196,6 +196,43 @@ run "canary_size_is_canary_percent_of_the_instances_rounded_down" {
   }
 }
 
+run "canary_size_is_computed_from_the_instances_to_which_the_endpoint_has_scaled" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    instance_count      = 1 # replaces the endpoint configuration of the runs above
+    max_instance_count  = 40
+    live_instance_count = 30
+  }
+
+  assert {
+    condition     = one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).type == "CANARY" && one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 3
+    error_message = "The canary must have canary_percent of the instances that the deployment starts, not of the minimum."
+  }
+}
+
+run "scaling_alone_starts_no_deployment" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    max_instance_count  = 40
+    live_instance_count = 30
+  }
+
+  assert {
+    condition     = one(one(aws_sagemaker_endpoint_configuration.this).production_variants).initial_instance_count == 2 && one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 1
+    error_message = "Without a new endpoint configuration, the canary must keep its size, because a change would start a deployment."
+  }
+}
+
 run "endpoint_with_a_single_instance_shifts_all_traffic_at_once" {
   module {
     source = "./modules/endpoint"
@@ -301,4 +338,18 @@ run "invalid_variables_are_rejected" {
   }
 
   expect_failures = [var.name, var.data_capture_uri, var.instance_type, var.instance_count, var.capture_percentage, var.kms_key_arn]
+}
+
+run "name_with_a_dash_at_the_end_is_rejected" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    name = "some-endpoint-"
+  }
+
+  expect_failures = [var.name]
 }

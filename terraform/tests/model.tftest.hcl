@@ -117,3 +117,17 @@ run "invalid_variables_are_rejected" {
 
   expect_failures = [var.name, var.model_package_arn, var.bucket_arn, var.kms_key_arn]
 }
+
+run "name_with_a_dash_at_the_end_is_rejected" {
+  command = plan
+
+  module {
+    source = "./modules/model"
+  }
+
+  variables {
+    name = "some-endpoint-"
+  }
+
+  expect_failures = [var.name]
+}

@@ -76,19 +76,26 @@ run "subnets_in_two_zones_reach_only_s3_and_sagemaker_runtime" {
   }
 }
 
-run "subnets_are_in_zones_that_have_the_vpc_endpoint_service" {
+run "zone_that_becomes_unavailable_deletes_no_subnet" {
+  command = plan
+
   module {
     source = "./modules/network"
   }
 
   override_data {
+    target = data.aws_availability_zones.this
+    values = { names = ["us-east-1b", "us-east-1c"] }
+  }
+
+  override_data {
     target = data.aws_vpc_endpoint_service.inference
-    values = { availability_zones = ["us-east-1b", "us-east-1d"] }
+    values = { availability_zones = ["us-east-1b"] }
   }
 
   assert {
-    condition     = length(aws_subnet.this) == 1 && local.zones == tolist(["us-east-1b"])
-    error_message = "The only zone that has the VPC endpoint service must have the only subnet."
+    condition     = aws_subnet.this[*].availability_zone == ["us-east-1a", "us-east-1b"]
+    error_message = "Both subnets must stay in their zones."
   }
 }
 

@@ -83,7 +83,7 @@ run "writes_are_retried_for_minutes_except_after_failed_conditions" {
       RecordSuperseded = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
       ClaimReview      = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
     }
-    error_message = "A state must not be retried after a failed condition or an invalid expression, because every attempt would fail."
+    error_message = "A state must not be retried after a failed condition or an expression that cannot be evaluated, because every attempt would fail."
   }
 
   assert {
@@ -92,6 +92,25 @@ run "writes_are_retried_for_minutes_except_after_failed_conditions" {
       contains(flatten(jsondecode(output.json).States[name].Retry[*].ErrorEquals), "Runtime.ExitError")
     ])
     error_message = "A function that was killed must be invoked again."
+  }
+}
+
+run "executions_for_an_object_version_with_an_item_succeed_with_the_prediction_as_output" {
+  command = plan
+
+  module {
+    source = "./modules/state_machine_definition"
+  }
+
+  assert {
+    condition = {
+      for name, state in jsondecode(output.json).States : name => [
+        for rule in concat(try(state.Catch, []), try(state.Choices, [])) : try(rule.Output, "an error")
+        if rule.Next == "AlreadyClassified"
+      ]
+      if contains(["Cancelled", "RecordSuperseded"], name)
+    } == { for name in ["Cancelled", "RecordSuperseded"] : name => ["{% $states.input %}"] }
+    error_message = "If the item exists, the execution must succeed with the state's input as its output, not with the error."
   }
 }
 

@@ -137,6 +137,10 @@ def test_dev_is_applied_and_destroyed_after_terraform_was_killed(
             assert resources(dev.account, "us-east-1") == {}
             assert missing_actions(requested_actions(dev.requests), "deploy") == set()
 
+            # AND another `make down` finds nothing to destroy
+            result = dev.run("provision", "down")
+            assert result.returncode == 0, result.stderr
+
             # AND Terraform refuses a plan that is older than the state
             shutil.copy2(old_plan, directory / "terraform.tfplan")
             result = dev.run("provision", "apply")

@@ -1,6 +1,7 @@
 """Run Terraform in copies of the project, each with a separate emulator."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -16,7 +17,8 @@ from common.stack import Stack
 from deployment.read_stack import read_stack
 from deployment.terraform import Terraform
 from tests.support.emulator import Emulator, start_emulator
-from tests.support.project import copy_project
+from tests.support.project import ROOT, copy_project
+from tests.support.provider_proxy import shortened_schema, used_types
 
 NO_LOG = Path(os.devnull)
 
@@ -156,7 +158,9 @@ def running_provider(
     assert process.stdout is not None
     found = (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
     try:
-        yield {"TF_REATTACH_PROVIDERS": next(match.group(1) for match in found if match)}
+        ((address, plugin),) = json.loads(next(match.group(1) for match in found if match)).items()
+        with shortened_schema(plugin, used_types(ROOT / "terraform")) as proxy:
+            yield {"TF_REATTACH_PROVIDERS": json.dumps({address: proxy})}
     finally:
         process.kill()
         process.wait()

@@ -19,7 +19,10 @@ class Inbox:
         self.arn = attributes["Attributes"]["QueueArn"]
 
     def take(self, count: int) -> list[Any]:
-        """Wait for `count` messages, delete them, and return their JSON bodies; fail if more are received."""
+        """Receive messages until there are at least `count`, delete them, and return their JSON bodies.
+
+        Fail if there are more than `count`. Messages that arrive later are not noticed.
+        """
         return [json.loads(message["Body"]) for message in self.take_messages(count)]
 
     def take_messages(self, count: int) -> list[dict[str, Any]]:

@@ -20,9 +20,13 @@ locals {
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
   instance_based = var.serverless == null
 
+  # The number of instances that a deployment starts. The attribute changes only with a new endpoint configuration, so
+  # scaling alone changes no setting of the endpoint, which would start a deployment.
+  deployed_instances = coalesce(one(aws_sagemaker_endpoint_configuration.this[*].production_variants[0].initial_instance_count), 1)
+
   # Whole instances, because CAPACITY_PERCENT of few instances may be less than one:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CapacitySize.html
-  canary_instances = max(1, floor(var.instance_count * var.deployment.canary_percent / 100))
+  canary_instances = max(1, floor(local.deployed_instances * var.deployment.canary_percent / 100))
 }
 
 # A change of the setting instance_count requires a new endpoint configuration. A change of the live instance count does
@@ -124,11 +128,11 @@ resource "aws_sagemaker_endpoint" "this" {
 
         traffic_routing_configuration {
           # a canary is at least one and at most half of the instances, so a single instance allows no canary
-          type                     = var.instance_count > 1 ? "CANARY" : "ALL_AT_ONCE"
+          type                     = local.deployed_instances > 1 ? "CANARY" : "ALL_AT_ONCE"
           wait_interval_in_seconds = deployment_config.value.wait_seconds
 
           dynamic "canary_size" {
-            for_each = var.instance_count > 1 ? [local.canary_instances] : []
+            for_each = local.deployed_instances > 1 ? [local.canary_instances] : []
 
             content {
               type  = "INSTANCE_COUNT"

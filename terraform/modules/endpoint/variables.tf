@@ -4,8 +4,8 @@ variable "name" {
 
   validation {
     # the endpoint configuration's name adds the version and a unique suffix to this name, and may have 63 characters
-    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,29}$", var.name))
-    error_message = "name must be 1 to 30 lower-case letters, digits and dashes, not starting with a dash (got ${var.name})."
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$", var.name))
+    error_message = "name must be 1 to 30 lower-case letters, digits and dashes, without a dash at the start or the end (got ${var.name})."
   }
 }
 
@@ -56,7 +56,7 @@ variable "max_instance_count" {
 }
 
 variable "live_instance_count" {
-  description = "Current number of instances of an endpoint that scales. A deployment keeps this number; null starts with instance_count."
+  description = "Current number of instances of an endpoint that scales, which a deployment keeps; null deploys instance_count instances."
   type        = number
   default     = null
 }
@@ -70,7 +70,7 @@ variable "serverless" {
 }
 
 variable "deployment" {
-  description = "How a deployment shifts traffic to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each step, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
+  description = "How a deployment shifts traffic to a new model: the canary's share of the new instances in percent, the seconds for which alarms watch each step, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
   type = object({
     canary_percent           = number
     wait_seconds             = number
@@ -81,7 +81,7 @@ variable "deployment" {
 }
 
 variable "latency_limit_ms" {
-  description = "Maximum 99th percentile of the model's latency in milliseconds. A deployment that exceeds it is rolled back."
+  description = "Maximum 99th percentile of the model's latency in milliseconds. If two of three periods of the latency alarm exceed it, the alarm goes into ALARM, and a running deployment is rolled back. A serverless endpoint has no alarms."
   type        = number
 }
 
@@ -106,7 +106,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts captured data, logs and instance volumes."
+  description = "ARN of the KMS key that encrypts captured data, logs and, except on instances with local NVMe storage, the instances' volumes."
   type        = string
 
   validation {

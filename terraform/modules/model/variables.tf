@@ -4,8 +4,8 @@ variable "name" {
 
   validation {
     # the model's name adds the version and a unique suffix to this name, and may have 63 characters
-    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,29}$", var.name))
-    error_message = "name must be 1 to 30 lower-case letters, digits and dashes, not starting with a dash (got ${var.name})."
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$", var.name))
+    error_message = "name must be 1 to 30 lower-case letters, digits and dashes, without a dash at the start or the end (got ${var.name})."
   }
 }
 
@@ -40,7 +40,7 @@ variable "data_capture_prefix" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the bucket and the endpoint's volumes."
+  description = "ARN of the KMS key that encrypts the bucket and, except on instances with local NVMe storage, the endpoint's volumes."
   type        = string
 
   validation {

@@ -1,11 +1,8 @@
 # The VPC has no internet gateway and no NAT, so workloads reach only each other and the services that have a VPC
 # endpoint.
 locals {
-  # The VPC endpoint of SageMaker Runtime is not available in every availability zone. AWS recommends at least two
-  # zones:
-  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+  # The VPC endpoint of SageMaker Runtime is not available in every availability zone
   usable_zones = sort(setintersection(data.aws_availability_zones.this.names, data.aws_vpc_endpoint_service.inference.availability_zones))
-  zones        = slice(local.usable_zones, 0, min(2, length(local.usable_zones)))
 
   partition  = data.aws_partition.this.partition
   account_id = data.aws_caller_identity.this.account_id
@@ -19,7 +16,7 @@ data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
 
 data "aws_availability_zones" "this" {
-  #checkov:skip=CKV_AWS_394:the availability zones matter only when the subnets are created
+  #checkov:skip=CKV_AWS_394:the zones are chosen only once, when the VPC is created
   state = "available"
 
   # excludes Local Zones and Wavelength Zones, in which neither functions nor VPC endpoints can run
@@ -49,18 +46,25 @@ resource "aws_vpc" "this" {
   tags = { Name = var.prefix }
 }
 
+# The zones of the subnets, which are chosen when the VPC is created. Later changes of the usable zones must not add,
+# replace or delete a subnet: a second subnet could be in the zone of the first one, which an interface endpoint rejects.
+resource "terraform_data" "zones" {
+  # AWS recommends at least two zones: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+  input = slice(local.usable_zones, 0, min(2, length(local.usable_zones)))
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "aws_subnet" "this" {
-  count = length(local.zones)
+  count = length(terraform_data.zones.input)
 
   vpc_id            = aws_vpc.this.id
   cidr_block        = cidrsubnet(var.cidr_block, 1, count.index)
-  availability_zone = local.zones[count.index]
+  availability_zone = terraform_data.zones.input[count.index]
 
   tags = { Name = "${var.prefix}-${count.index + 1}" }
-
-  lifecycle {
-    ignore_changes = [availability_zone] # a subnet must stay in its zone if AWS adds zones to the region
-  }
 }
 
 resource "aws_route_table" "this" {
@@ -110,7 +114,7 @@ resource "aws_vpc_security_group_egress_rule" "storage" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "inference" {
-  description                  = "To the VPC endpoint of SageMaker Runtime"
+  description                  = "To the VPC endpoints of SageMaker Runtime, CloudWatch and SNS"
   security_group_id            = aws_security_group.workloads.id
   referenced_security_group_id = aws_security_group.inference.id
   ip_protocol                  = "tcp"
@@ -135,7 +139,7 @@ resource "aws_vpc_security_group_ingress_rule" "inference" {
 
 data "aws_iam_policy_document" "storage" {
   statement {
-    actions   = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+    actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"]
     resources = [var.bucket_arn, "${var.bucket_arn}/*"]
 
     # in the policy of a gateway endpoint, an account's ARN matches only the root user, so a condition selects the
@@ -188,8 +192,8 @@ resource "aws_vpc_endpoint" "inference" {
   tags = { Name = "${var.prefix}-inference" }
 }
 
-# The drift job publishes metrics to CloudWatch and messages to SNS. These VPC endpoints share the security group of
-# SageMaker Runtime's endpoint.
+# The drift job publishes metrics to CloudWatch and messages to SNS. The VPC endpoints of both services have the same
+# security group as the VPC endpoint of SageMaker Runtime.
 data "aws_iam_policy_document" "reports" {
   count = var.reports_drift ? 1 : 0
 

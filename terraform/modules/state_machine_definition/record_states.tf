@@ -1,13 +1,14 @@
 # States that write results to DynamoDB: one item per object version, and one item per driver
 locals {
-  # Retries every error for several minutes, because any DynamoDB or S3 error may be transient. Only an invalid JSONata
-  # expression is not retried, because every attempt would fail.
+  # Retries errors for several minutes, because any DynamoDB or S3 error may be transient. A JSONata expression that
+  # cannot be evaluated on the state's input is not retried, because every attempt would fail. Errors that States.ALL
+  # does not match, such as States.DataLimitExceeded, are not retried either.
   long_retry = [
     { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
     merge(local.long_backoff, { ErrorEquals = ["States.ALL"] }),
   ]
 
-  # The rules of local.catch for states that use JSONata, in which Output selects the error
+  # local.catch for states that use JSONata: Output makes the error the next state's input
   jsonata_catch = [for catch in local.catch : merge(catch, { Output = "{% $states.errorOutput %}" })]
 
   # The zone and the radius of each class, as DynamoDB attribute values
@@ -57,12 +58,13 @@ locals {
     Output         = "{% $states.input %}"
   }
 
-  # A state that writes an object version's item only if no other execution or state has written the item. The condition
-  # allows a state to overwrite the item that it wrote itself, because a first attempt may write the item although its
-  # response is lost.
+  # put_new_item and put_new_item_arguments: fields of a state that writes an object version's item only if no other
+  # execution or state has written the item. A failed condition is not retried.
   put_new_item = merge(local.put_item, {
     Retry = concat([{ ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"], MaxAttempts = 0 }], local.long_retry)
   })
+  # The condition allows a state to overwrite the item that it wrote itself, because a first attempt may write the item
+  # although its response is lost.
   put_new_item_arguments = {
     TableName           = var.vehicles_table
     ConditionExpression = "attribute_not_exists(image) OR (execution = :execution AND outcome = :outcome)"
@@ -161,6 +163,7 @@ locals {
       })
       Catch = concat([{
         ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"]
+        Output      = "{% $states.input %}"
         Next        = "AlreadyClassified"
       }], local.jsonata_catch)
       End = true

@@ -131,9 +131,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       }
     }
   }
-
-  # S3 rejects rules for noncurrent versions until versioning is enabled
-  depends_on = [module.bucket]
 }
 
 resource "aws_dynamodb_table" "this" {

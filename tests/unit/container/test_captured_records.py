@@ -131,6 +131,17 @@ def test_request_with_several_images_gives_a_record_for_each_image(request_: dic
     assert len({record.event_id for record in records}) == 1
 
 
+def test_number_is_added_to_the_id_even_if_the_list_has_only_one_image() -> None:
+    # GIVEN
+    single = json.dumps({"instances": [{"b64": base64.b64encode(IMAGE).decode()}]})
+
+    # WHEN
+    (record,) = parse_records(batch_line("[[0.2, 0.8]]", data=single, encoding="JSON"), classes=2)
+
+    # THEN
+    assert record.id == f"{record.event_id}/1"
+
+
 def test_several_predictions_give_records_without_images_if_the_request_was_not_captured() -> None:
     # GIVEN a line with two predictions but without the request
     line = json.loads(batch_line("[[0.2, 0.8], [0.9, 0.1]]"))
@@ -172,8 +183,12 @@ def test_several_predictions_give_records_without_images_if_the_request_was_not_
         ),
         pytest.param(batch_line("[[1], 0.5]", data=BATCH, encoding="JSON"), "1 probabilities", id="a short list"),
         pytest.param(batch_line("[[0, 1], 0.5]", data=BATCH, encoding="JSON"), "not a list of", id="a number"),
-        pytest.param(batch_line("[[0, 1]]", data="[]", encoding="JSON"), "not JSON with images", id="no images"),
-        pytest.param(batch_line("[[0, 1]]"), "not JSON with images", id="a single image"),
+        pytest.param(batch_line("[[0, 1]]", data="[]", encoding="JSON"), "^a list of predictions for", id="no images"),
+        pytest.param(
+            batch_line("[[0, 1]]"),
+            "^a list of predictions for a request that is not JSON with images$",
+            id="a single image",
+        ),
     ],
 )
 def test_malformed_line_is_rejected_with_the_reason(line: bytes, reason: str) -> None:

@@ -1,9 +1,11 @@
 """The simulated windows of `python -m benchmarks.drift`: which images they contain, and how images are changed."""
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
 
-from benchmarks.drift import require_images, select
+from benchmarks.drift import CHANGED_MIX, EQUAL_MIX, images_to_draw, require_images, select
 from evaluation.shifts import SHIFTS
 from training.container.classifier.image_statistics import image_statistics
 
@@ -29,6 +31,32 @@ def test_windows_have_the_requested_class_mix() -> None:
     # THEN
     assert [int((labels[window] == 0).sum()) for window in windows] == [85] * 5
     assert all(len(set(window.tolist())) == 100 for window in windows)
+
+
+@pytest.mark.parametrize("shares", [EQUAL_MIX, CHANGED_MIX], ids=["equal mix", "changed mix"])
+@pytest.mark.parametrize("size", [101, 103, 150, 201])
+def test_windows_have_the_requested_size(size: int, shares: tuple[float, float]) -> None:
+    windows = list(select(np.arange(400) % 2, 2, size, shares))
+
+    assert [len(window) for window in windows] == [size] * 2
+
+
+@pytest.mark.parametrize("size", [101, 103, 150])
+@pytest.mark.parametrize(("windows", "shifted"), [(6, 2), (2, 6)], ids=["more unchanged", "more shifted"])
+def test_without_the_option_images_no_two_windows_of_the_same_kind_have_an_image_in_common(
+    windows: int, shifted: int, size: int
+) -> None:
+    # WHEN
+    images = images_to_draw(Namespace(images=None, windows=windows, shifted=shifted, size=size))
+
+    # THEN
+    for drawn, count, shares in (
+        (images.unchanged, windows, EQUAL_MIX),
+        (images.with_each_shift, shifted, EQUAL_MIX),
+        (images.unchanged, shifted, CHANGED_MIX),
+    ):
+        selected = np.concatenate(list(select(np.arange(drawn) % 2, count, size, shares)))
+        assert len(set(selected.tolist())) == count * size
 
 
 @pytest.mark.parametrize(

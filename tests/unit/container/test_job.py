@@ -251,13 +251,13 @@ def test_interrupted_job_resumes_with_the_same_predictions(tmp_path: Path, monke
     # WHEN a second job on the same images is interrupted after its second checkpoint, and runs again
     save, saved = checkpoint.save, []
 
-    def save_twice(*arguments: Any) -> None:
+    def save_and_interrupt_second(*arguments: Any) -> None:
         save(*arguments)
         saved.append(arguments)
         if len(saved) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "save", save_twice)
+    monkeypatch.setattr(checkpoint, "save", save_and_interrupt_second)
     with pytest.raises(KeyboardInterrupt):
         interrupted.run(**settings)
     monkeypatch.setattr(checkpoint, "save", save)

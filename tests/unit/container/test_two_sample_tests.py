@@ -102,7 +102,7 @@ def test_energy_distance_of_equal_samples_is_not_significant() -> None:
     assert energy_distance(same, same, np.random.default_rng(0)) == pytest.approx((0.0, 1.0))
 
 
-def test_p_values_of_unchanged_samples_are_uniform() -> None:
+def test_energy_distance_p_values_are_uniform_if_both_samples_have_the_same_distribution() -> None:
     # GIVEN
     generator = np.random.default_rng(3)
 
@@ -133,7 +133,7 @@ def test_class_mix_equals_scipys_permutation_test(counts: tuple[list[int], list[
     assert p_value == pytest.approx(resampled.pvalue, abs=0.03)
 
 
-def test_class_mix_ignores_a_class_without_examples_in_both_samples() -> None:
+def test_class_mix_ignores_a_class_that_neither_sample_contains() -> None:
     assert class_mix(np.array([9, 0, 1]), np.array([1, 0, 9]), np.random.default_rng(0)) == class_mix(
         np.array([9, 1]), np.array([1, 9]), np.random.default_rng(0)
     )
@@ -143,7 +143,8 @@ def test_class_mix_of_samples_with_one_class_is_not_significant() -> None:
     assert class_mix(np.array([7, 0]), np.array([9, 0]), np.random.default_rng(0)) == (0.0, 1.0)
 
 
-def test_holm_multiplies_each_p_value_by_the_number_of_remaining_tests() -> None:
+def test_holm_multiplies_by_the_number_of_remaining_tests_and_takes_the_running_maximum() -> None:
+    # 0.04 x 2 is less than 0.03 x 3, the adjusted p-value of the test before
     assert holm([0.03, 0.001, 0.04, 0.9]) == pytest.approx([0.09, 0.004, 0.09, 0.9])
 
 

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
+from common.inference_ids import inference_id
 from common.times import Window
 from evaluation.capture_location import CaptureLocation, find_captures, read_captures, wait_for_records
 from evaluation.capture_table import ALL_TIME, Captures
@@ -137,7 +138,7 @@ def make_bucket(*files: tuple[str, bytes]) -> FakeS3:
     return s3
 
 
-def test_records_of_the_model_are_read_and_records_of_other_models_are_counted() -> None:
+def test_records_of_the_model_are_read_and_requests_to_other_models_are_counted() -> None:
     # GIVEN records of an older model with three classes, and of a model with two classes
     older = b"\n".join(capture_line(make_png(), [0.9, 0.05, 0.05]) for _ in range(3))
     s3 = make_bucket(("v1", older), ("v2", capture_line(make_png(), [0.9, 0.1])))
@@ -151,14 +152,28 @@ def test_records_of_the_model_are_read_and_records_of_other_models_are_counted()
     assert others == 3
 
 
-def test_error_without_records_of_the_model_names_the_malformed_lines_and_make_run() -> None:
+def test_error_without_records_of_the_model_names_the_first_malformed_line_and_make_run() -> None:
     s3 = make_bucket(("v1", capture_line(make_png(), [0.9, 0.1])), ("v2", b"malformed"))
     with pytest.raises(
         OperatorError,
-        match=r"v2.*only 1 malformed line.*a.jsonl, line 1: not JSON \(1 record of other models\): "
+        match=r"v2.*only 1 malformed line.*a.jsonl, line 1: not JSON \(1 request to other models\): "
         "run `make run ENV=local`",
     ):
         read_captures(LOCATION, ALL_TIME, classes=2, run=None, environment="local", s3=s3)
+
+
+@pytest.mark.parametrize(
+    ("location", "window", "advice"),
+    [
+        pytest.param(LOCATION.of_model("1"), ALL_TIME, "choose another MODEL, or an earlier SINCE", id="other model"),
+        pytest.param(LOCATION, Window(ALL_TIME.start, FINISHED), "choose another SINCE or UNTIL", id="past time range"),
+    ],
+)
+def test_error_does_not_advise_make_run_if_it_would_write_no_records_of_the_model_in_the_time_range(
+    location: CaptureLocation, window: Window, advice: str
+) -> None:
+    with pytest.raises(OperatorError, match=rf"\(0 requests to other models\): {advice}[^`]*$"):
+        read_captures(location, window, classes=2, run=None, environment="local", s3=make_bucket())
 
 
 @pytest.mark.parametrize(
@@ -186,34 +201,56 @@ def test_reading_does_not_wait_for_records_that_may_never_arrive(
     assert len(captures) == 1
 
 
+def record_of(key: str, version: str = "latest", time: str = "2026-03-01T12:00:00Z") -> bytes:
+    """Return the captured line of a request that the workflow sent about an object version."""
+    return capture_line(make_png(), [0.9, 0.1], time=time, inference_id=inference_id(key, version))
+
+
 def test_reading_waits_for_late_records() -> None:
-    # GIVEN a run with two predictions, a record that is older than the run, and one new record at each read
+    # GIVEN a run with predictions of the images a and b, and one new record at each read. The inference ID of b
+    # depends on a version ID, as for large images
     run = make_run([make_execution("a", [0.9, 0.1]), make_execution("b", [0.9, 0.1]), make_execution("c", None)])
-    captures = make_captures(capture_line(make_png(), [0.9, 0.1], time="2026-03-01T11:59:59Z"))
+    late = [
+        record_of("b", time="2026-03-01T11:59:59Z"),  # of an earlier run
+        record_of("a"),
+        record_of("incoming/zoe/1.png", "v1"),
+        record_of("b", "v1"),
+        record_of("incoming/zoe/2.png", "v1"),
+    ]
+    captures = Captures()
     clock = FakeClock(FINISHED)
     reads: list[int] = []
 
     def read() -> None:
+        captures.add(f"{len(reads)}.jsonl", late[len(reads)], classes=2)
         reads.append(1)
-        captures.add(f"{len(reads)}.jsonl", capture_line(make_png(len(reads)), [0.9, 0.1]), classes=2)
 
     # WHEN
     wait_for_records(run, captures, read, sleep=clock.sleep, now=lambda: clock.now)
 
     # THEN
-    assert len(reads) == 2
+    assert len(reads) == 4
+
+
+def test_several_requests_about_one_image_count_as_one_prediction() -> None:
+    captures = make_captures(record_of("a"), record_of("a", "v1"))
+
+    assert captures.count_keys_since(["a", "b"], FINISHED.replace(second=0)) == 1
 
 
 def test_waiting_stops_after_the_maximum_delay_and_reports_the_missing_records(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # GIVEN
-    run = make_run([make_execution("a", [0.9, 0.1])])
+    # GIVEN a run with two predictions that are not captured, and two records of drivers' photographs
+    run = make_run([make_execution("a", [0.9, 0.1]), make_execution("b", [0.9, 0.1])])
+    captures = make_captures(record_of("incoming/zoe/1.png", "v1"), record_of("incoming/zoe/2.png", "v1"))
     clock = FakeClock(FINISHED)
 
     # WHEN
-    wait_for_records(run, make_captures(), lambda: None, sleep=clock.sleep, now=lambda: clock.now)
+    wait_for_records(run, captures, lambda: None, sleep=clock.sleep, now=lambda: clock.now)
 
     # THEN
     assert timedelta(minutes=5) <= clock.now - FINISHED < timedelta(minutes=6)
-    assert "5 minutes after the end of the last run, 0 of 1 predictions are captured" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        "only 0 of 2 predictions of the last run are captured, although it ended at least 5 minutes ago\n"
+    )

@@ -13,7 +13,7 @@ from common.times import Window
 from evaluation import capture_files
 from evaluation.capture_files import split_lines
 from evaluation.capture_table import ALL_TIME, Captures, read_directory
-from evaluation.captures import MalformedLine, count_other_records, stream_records
+from evaluation.captures import MalformedLine, count_other_requests, stream_records
 from tests.unit.evaluation.runs import capture_line, make_png
 from tests.unit.staging.fakes import FakeS3
 from training.container.classifier.captured_records import Record
@@ -99,7 +99,7 @@ def test_file_that_is_deleted_after_it_was_listed_has_no_records(monkeypatch: py
     assert streamed(s3) == []
 
 
-def test_records_of_other_models_of_the_endpoint_are_counted_in_the_time_range() -> None:
+def test_requests_to_other_models_of_the_endpoint_are_counted_in_the_time_range() -> None:
     # GIVEN
     s3 = FakeS3()
     put_lines(s3, line_at(NOON))
@@ -110,7 +110,7 @@ def test_records_of_other_models_of_the_endpoint_are_counted_in_the_time_range()
 
     # WHEN / THEN
     window = Window(NOON, NOON + timedelta(hours=1))
-    assert count_other_records("s3://b/data_capture", "cars", "v1", window, s3=s3) == 3
+    assert count_other_requests("s3://b/data_capture", "cars", "v1", window, s3=s3) == 3
 
 
 def test_records_are_selected_by_their_time_and_not_by_the_folder_of_their_file() -> None:

@@ -42,7 +42,7 @@ def monitored(*lines: bytes, known: Mapping[str, tuple[str, str]] | None = None,
     Parameters
     ----------
     known : key and class of each test image, by the image's MD5 checksum
-    other_records : number of records of other models
+    other_records : number of captured requests to other models
     """
     captures = Captures()
     captures.add("00-00-000-a.jsonl", b"\n".join(lines), classes=2)
@@ -142,13 +142,13 @@ def test_the_history_contains_counts_and_mean_confidence() -> None:
     }
 
 
-def test_the_model_and_the_number_of_records_of_other_models_are_reported() -> None:
+def test_the_model_and_the_number_of_requests_to_other_models_are_reported() -> None:
     # WHEN
     found = monitored(capture_line(make_png(), [0.99, 0.01]), other_records=7)
 
     # THEN
     assert (found["model"], found["records"], found["other_records"]) == ("v2", 1, 7)
-    assert list(summary(found))[:2] == ["model v2: 1 record in 1 file", "records of other models, not shown: 7"]
+    assert list(summary(found))[:2] == ["model v2: 1 record in 1 file", "requests to other models, not shown: 7"]
 
 
 def test_each_low_confidence_image_is_shown_once_by_ascending_confidence() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,34 +10,45 @@ from staging.manifest import Manifest, StoredObject
 from tests.unit.staging.manifests import make_manifest
 from tests.unit.training.configs import make_config
 from tests.unit.training.staged import MANIFEST, FakeS3
-from training.algorithms import ALGORITHMS
+from training.algorithms import ALGORITHMS, PyTorch
 from training.errors import TrainingRequestError
 from training.job_config import TrainingRequest, check_staged, describe_data, make_request, parse_settings
 
 CONFIG = make_config(instance_type="ml.g4dn.xlarge")
 
 
-def request(algorithm: str = "pytorch", manifest: Manifest = MANIFEST, **hyperparameters: str) -> TrainingRequest:
+def request(manifest: Manifest = MANIFEST, **hyperparameters: str) -> TrainingRequest:
     """Return a training request for the staged data in `manifest`."""
-    return make_request(ALGORITHMS[algorithm], CONFIG, manifest, hyperparameters, serving_image="image")
+    return make_request(ALGORITHMS["pytorch"], CONFIG, manifest, hyperparameters, serving_image="image")
 
 
 def test_fingerprint_depends_on_data_algorithm_and_hyperparameters() -> None:
-    # GIVEN a manifest in which the content of one image has changed
+    # GIVEN a manifest in which the content of one image has changed, and an algorithm of which only the name differs
     objects = {**MANIFEST.objects, "train/a.png": StoredObject(size=1, md5="other")}
     changed_data = MANIFEST.model_copy(update={"objects": objects})
+    renamed = PyTorch()
+    renamed.name = "other"
 
     # WHEN
     first, second = request(), request()
-    different = [
-        request(epochs="3"),
-        request("image-classification", mini_batch_size="2"),
-        request(manifest=changed_data),
-    ]
+    different = [request(epochs="3"), replace(first, algorithm=renamed), request(manifest=changed_data)]
 
     # THEN
     assert first.fingerprint == second.fingerprint
     assert len({first.fingerprint, *(each.fingerprint for each in different)}) == 4
+
+
+def test_fingerprint_depends_on_the_code_of_the_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr("training.job_config.CONTAINER", tmp_path)
+    (tmp_path / "train.py").write_text("1")
+    before = request().fingerprint
+
+    # WHEN
+    (tmp_path / "train.py").write_text("2")
+
+    # THEN
+    assert request().fingerprint != before
 
 
 def test_fingerprint_depends_on_whether_the_model_archive_contains_packages() -> None:
@@ -82,7 +94,7 @@ def test_staged_data_are_described_from_the_manifest() -> None:
     ],
     ids=["missing object", "different classes"],
 )
-def test_error_says_to_stage_missing_objects_or_different_classes(
+def test_error_about_missing_objects_or_different_classes_advises_to_stage_again(
     missing: tuple[str, ...], classes: tuple[str, ...], reason: str
 ) -> None:
     s3 = FakeS3(MANIFEST, *missing)

@@ -31,8 +31,8 @@ class Record:
 
     Attributes
     ----------
-    id : inference ID of the request, or the event ID if the request has no inference ID. If the request is JSON with
-        several images, a slash and the image's number, counted from 1, are added
+    id : inference ID of the request, or the event ID if the request has no inference ID. If the response is a list of
+        predictions, even of only one, a slash and the prediction's number, counted from 1, are added
     event_id : SageMaker's ID of the request
     time : time of the response in UTC, to the second
     image : content of the image file in the request, not validated; None if the endpoint captured only the response
@@ -57,11 +57,11 @@ class Record:
 
 
 def object_name(record_id: str) -> str:
-    """Return the name that the keys of all S3 objects about a record contain.
+    """Return a record's name in S3: a selected image is stored as `<name>`, its entry and its answer as `<name>.json`.
 
     The callers of the endpoint choose the IDs of their requests, so an ID may be any text. An ID that PLAIN_ID does not
-    match is hashed. A plain ID contains no dot, so records with different IDs have different names, and the key of an
-    image, `<name>`, never equals the key of another record's review entry, `<name>.json`.
+    match is hashed. A plain ID contains no dot, so an image's key never equals the key of another image's entry, and
+    different IDs have different names, unless one ID is the hash of the other.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def _images(body: bytes) -> list[bytes]:
     try:
         return [base64.b64decode(each["b64"], validate=True) for each in json.loads(body)["instances"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise MalformedRecordError("several predictions, but the request is not JSON with images") from error
+        raise MalformedRecordError("a list of predictions for a request that is not JSON with images") from error
 
 
 def _probabilities(values: Any, classes: int) -> tuple[float, ...]:

@@ -72,12 +72,15 @@ def test_lightness_is_shifted_by_at_most_50() -> None:
 
 
 def test_image_is_rotated_about_its_center() -> None:
-    # GIVEN a single white pixel in the center
+    # GIVEN black images with a red pixel in the center, and a green pixel ten pixels to the right of it
     batch = torch.zeros(20, 3, 33, 33)
-    batch[:, :, 16, 16] = 255
+    batch[:, 0, 16, 16] = 255
+    batch[:, 1, 16, 26] = 255
     # WHEN
     turned = augmentation.transform_geometry(batch, generator())
-    # THEN
+    # THEN the red pixel stays in the center, and the green pixel moves up or down, by at most 10 degrees
     assert turned.shape == batch.shape
-    assert (turned[:, 0].flatten(1).argmax(1) == 16 * 33 + 16).all()
-    assert not torch.equal(turned[0], turned[1])
+    red, green = (turned[:, channel].flatten(1).argmax(1) for channel in (0, 1))
+    assert (red == 16 * 33 + 16).all()
+    rows = green // 33
+    assert 14 <= rows.min() < 16 < rows.max() <= 18

@@ -91,13 +91,18 @@ def test_record_contains_the_inference_id() -> None:
 
 @pytest.fixture
 def real_lines() -> list[str]:
-    """Lines of capture files of a real endpoint, from the folder in the environment variable DATA_CAPTURE."""
+    """Lines of capture files of a real endpoint, below the folder that the environment variable DATA_CAPTURE names."""
     folder = os.environ.get("DATA_CAPTURE")
     if not folder:
         pytest.skip("set DATA_CAPTURE to a folder of .jsonl files that a real endpoint captured")
-    lines = [line for path in sorted(Path(folder).glob("*.jsonl")) for line in path.read_text().splitlines()]
+    lines = [line for path in sorted(Path(folder).rglob("*.jsonl")) for line in path.read_text().splitlines()]
     assert lines, f"{folder} has no capture files"
     return lines
+
+
+def decoded(side: dict[str, str]) -> bytes:
+    """Return the bytes of a captured request or response."""
+    return base64.b64decode(side["data"]) if side["encoding"] == "BASE64" else side["data"].encode()
 
 
 def test_real_records_are_reproduced_byte_for_byte(real_lines: list[str]) -> None:
@@ -107,9 +112,10 @@ def test_real_records_are_reproduced_byte_for_byte(real_lines: list[str]) -> Non
         sides = real["captureData"]
         exchange = Exchange(
             sides["endpointInput"]["observedContentType"],
-            base64.b64decode(sides["endpointInput"]["data"]),
+            decoded(sides["endpointInput"]),
             sides["endpointOutput"]["observedContentType"],
-            sides["endpointOutput"]["data"].encode(),
+            decoded(sides["endpointOutput"]),
+            real["eventMetadata"].get("inferenceId"),
         )
         moment = datetime.fromisoformat(real["eventMetadata"]["inferenceTime"])
         # WHEN

@@ -25,8 +25,8 @@ def test_data_points_in_a_period_are_found_in_the_order_of_their_times() -> None
     # GIVEN unordered data points whose values are their ages: at the start and the end of the period, within and after
     # it, and one of another metric
     data = [datum(5, 5), datum(60, 60), datum(59, 59), datum(0, 0), datum(-1, -1), datum(9, 9, "Other")]
-    data.append(datum(7, 7))  # without a time zone
-    data[-1].timestamp = data[-1].timestamp.replace(tzinfo=None)
+    data.append(datum(7, 7))
+    data[-1].timestamp = data[-1].timestamp.replace(tzinfo=None)  # a data point without a time zone
 
     # WHEN / THEN the metric's data points in the period are found, including its end but not its start
     assert values(MetricIndex(data), 60) == [59, 7, 5, 0]

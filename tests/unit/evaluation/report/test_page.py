@@ -102,10 +102,10 @@ def test_the_page_has_a_warning_for_synthetic_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_number_of_records_of_other_models_is_shown(tmp_path: Path) -> None:
+def test_the_number_of_requests_to_other_models_is_shown(tmp_path: Path) -> None:
     # GIVEN
     directory = write_results(tmp_path)
-    assert "Records of other models" not in page_of(directory)
+    assert "Requests to other models" not in page_of(directory)
     write_json(directory / "monitoring.json", monitored(other_records=7))
 
     # WHEN
@@ -113,7 +113,7 @@ def test_the_number_of_records_of_other_models_is_shown(tmp_path: Path) -> None:
 
     # THEN
     assert "Model v2: 1 record in 1 file" in page
-    assert "Records of other models, which are not shown: 7." in page
+    assert "Requests to other models, which are not shown: 7." in page
 
 
 @pytest.mark.usefixtures("plain_figures")
