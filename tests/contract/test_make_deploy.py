@@ -121,7 +121,7 @@ class Traffic:
             thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(0.02):
+        while not self._stopped.wait(0.1):
             self.responses[invoke(self._account, self._stack.endpoint_name)] += 1
             if self.responses.total() % 20 == 0:
                 self._executions.append(self._start_execution())
