@@ -43,6 +43,17 @@ class Lookup:
 
 
 LOOKUPS = {
+    # AWS refuses to register an existing target again if the request has tags, as the provider's requests do
+    "aws_appautoscaling_target": Lookup(
+        "application-autoscaling",
+        "describe_scalable_targets",
+        "ScalableTargets[0] && '{service_namespace}/{resource_id}/{scalable_dimension}'",
+        {
+            "ServiceNamespace": "{service_namespace}",
+            "ResourceIds": ["{resource_id}"],
+            "ScalableDimension": "{scalable_dimension}",
+        },
+    ),
     "aws_budgets_budget": Lookup(
         "budgets", "describe_budget", "'{account}:{name}'", {"AccountId": "{account}", "BudgetName": "{name}"}
     ),
@@ -165,7 +176,6 @@ LOOKUPS = {
 # parent resource deletes it
 CREATED_AGAIN = {
     "aws_appautoscaling_policy",
-    "aws_appautoscaling_target",
     "aws_cloudwatch_log_metric_filter",
     "aws_iam_role_policy",
     "aws_s3_bucket_lifecycle_configuration",

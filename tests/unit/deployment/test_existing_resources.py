@@ -22,13 +22,15 @@ from deployment.terraform import Plan
 
 OWN, OTHER = {"Project": "scones", "Environment": "dev"}, {"Project": "scones", "Environment": "prod"}
 
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
 
 class FakeAws:
     """AWS clients of an account.
 
     Parameters
     ----------
-    existing : names of roles and dashboards, and IDs of VPCs, that exist
+    existing : names of roles and dashboards, and IDs of VPCs and scalable resources, that exist
     """
 
     class Meta:
@@ -71,6 +73,10 @@ class FakeAws:
     def describe_budget(self, **_: str) -> dict[str, Any]:
         message = "User: some is not authorized to perform: budgets:ViewBudget."
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "DescribeBudget")
+
+    def describe_scalable_targets(self, **request: Any) -> dict[str, Any]:
+        assert (request["ServiceNamespace"], request["ScalableDimension"]) == ("sagemaker", DIMENSION)
+        return {"ScalableTargets": [{"ResourceId": name} for name in request["ResourceIds"] if name in self.existing]}
 
     def describe_subnets(self, **request: Any) -> dict[str, Any]:
         vpc, cidr = (each["Values"] for each in request["Filters"])
@@ -241,6 +247,28 @@ def test_subnet_is_imported_after_its_vpc(make_terraform: Any) -> None:
 
     # THEN
     assert terraform.imports == {"aws_vpc.this": "vpc-1", "aws_subnet.this": "subnet-1"}
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_existing_scalable_target_is_imported(make_terraform: Any, existing: bool) -> None:
+    # GIVEN
+    resource = "endpoint/some/variant/AllTraffic"
+    planned = {
+        "aws_appautoscaling_target.this": {
+            "service_namespace": "sagemaker",
+            "resource_id": resource,
+            "scalable_dimension": DIMENSION,
+            "tags_all": OWN,
+        }
+    }
+    terraform = make_terraform(planned, planned)
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws(resource if existing else "another"))
+
+    # THEN
+    expected = {"aws_appautoscaling_target.this": f"sagemaker/{resource}/{DIMENSION}"} if existing else {}
+    assert terraform.imports == expected
 
 
 def test_import_into_state_applies_a_plan_that_targets_only_imported_resources(make_terraform: Any) -> None:
