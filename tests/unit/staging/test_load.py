@@ -145,6 +145,57 @@ def test_only_images_that_staging_wrote_are_deleted(make_dataset: Callable[..., 
     assert set(s3.list_keys()) == {*unrelated, *images.files(), "manifest.json"}
 
 
+def test_unlisted_shards_in_the_folders_that_training_jobs_read_are_deleted(
+    make_dataset: Callable[..., Dataset],
+) -> None:
+    # GIVEN a complete data set, and shards that no manifest lists
+    s3, images = FakeS3(), make_dataset()
+    load_into(s3, images)
+    for key in ("train/train-00000.rec", "validation/other.rec", "pretrain/pretrain-00000.rec", "test/kept.rec"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"a shard")
+
+    # WHEN
+    load_into(s3, images)
+
+    # THEN
+    assert set(s3.list_keys()) == {*images.files(), "manifest.json", "test/kept.rec"}
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True], ids=["complete", "interrupted"])
+def test_run_fails_if_another_run_starts_before_its_end(
+    tmp_path: Path, make_dataset: Callable[..., Dataset], is_interrupted: bool
+) -> None:
+    # GIVEN a run of another clone that starts while this run uploads, and that is complete or interrupted
+    s3, images = FakeS3(), make_dataset()
+    archive = read_archive(write_archive(tmp_path / "other.tar.gz"))
+    shards = transform(archive, classes=("bicycle", "motorcycle"), directory=tmp_path / "other", data_format="recordio")
+
+    def run_other() -> None:
+        with contextlib.suppress(InterruptedRunError):
+            load_into(s3, shards)
+
+    def interrupt() -> None:
+        raise InterruptedRunError
+
+    s3.before_put["train.lst"] = run_other
+    if is_interrupted:
+        s3.before_put["validation/validation-00000.rec"] = interrupt
+
+    # WHEN
+    with pytest.raises(StagingError, match="another command staged at the same time: run `make stage` again"):
+        load_into(s3, images)
+
+    # THEN no manifest describes the mixture of both data sets
+    assert "manifest.json" not in s3.objects
+
+    # WHEN
+    load_into(s3, images)
+
+    # THEN
+    assert contains(s3, images)
+    assert PENDING not in s3.objects
+
+
 @pytest.mark.parametrize("is_first", [True, False], ids=["first-staging", "different-classes-staged-before"])
 @pytest.mark.parametrize("writes", [0, 1, 2, 3, 10, 25, 30, 31, 32, 40], ids=str)
 def test_interrupted_run_is_completed_by_the_next_run(
