@@ -99,7 +99,8 @@ LOOKUPS = {
         "iam", "get_policy", "Policy.Arn", {"PolicyArn": "arn:{partition}:iam::{account}:policy/{name}"}
     ),
     "aws_iam_role": Lookup("iam", "get_role", "Role.RoleName", {"RoleName": "{name}"}),
-    # ListAliases and not DescribeKey, which the deployment role may call only for keys with the environment's tag
+    # ListAliases and not DescribeKey, because the roles may describe only keys, so that AWS may deny a request for an
+    # alias that does not exist
     "aws_kms_alias": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='{name}'].AliasName | [0]", owner="target_key_id"
     ),
