@@ -21,6 +21,7 @@ from staging.source import Source
 from staging.transform import Dataset
 
 PENDING = "manifest.pending.json"  # ID of an unfinished run, and keys that it or earlier runs may have written
+SIMULTANEOUS = "another command staged at the same time: run `make stage` again"
 DELETE_BATCH = 1000  # maximum keys of a DeleteObjects request
 T = TypeVar("T")
 CONTENT_TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
@@ -45,16 +46,18 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
     """
     manifest = _describe(dataset, source)
     target = manifest.objects
-    before = read_json(bucket, MANIFEST, dict, s3=s3) or {}
-    pending = read_json(bucket, PENDING, dict, s3=s3)
+    before, pending = _read_state(bucket, s3=s3)
     listing = _list(bucket, s3=s3)
-    written = {*before.get("objects", ()), *(pending or {}).get("keys", ()), *filter(is_training_shard, listing)}
+    written = _keys(before, pending).union(filter(is_training_shard, listing))
     changed = _changed(bucket, target, listing, s3=s3)
     outdated = sorted((written - set(target)) & set(listing))
     location = f"{len(target)} objects in s3://{bucket}"
     if manifest.to_json() == before and pending is None and not changed and not outdated:
         print(f"{location}: nothing changed")
         return manifest
+    # the comparison takes a while, and `written` lacks the keys of a run that has started since
+    if _read_state(bucket, s3=s3) != (before, pending):
+        raise StagingError(SIMULTANEOUS)
     run = secrets.token_hex(8)
     _start(bucket, run, written | set(target), s3=s3)
     upload = partial(_put_file, bucket, dataset.files(), target, s3=s3)
@@ -64,9 +67,19 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
     _put_json(bucket, MANIFEST, manifest.to_json(), s3=s3)
     s3.delete_object(Bucket=bucket, Key=PENDING)
     print(f"{location}: {len(changed)} uploaded, {len(outdated)} deleted")
-    if before.get("reviewed") and not manifest.reviewed:
+    if before and before.get("reviewed") and not manifest.reviewed:
         print("the reviewed images are no longer staged: `make retrain` adds them again")
     return manifest
+
+
+def _read_state(bucket: str, *, s3: Any) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the content of the manifest and of PENDING; None for an object that does not exist."""
+    return read_json(bucket, MANIFEST, dict, s3=s3), read_json(bucket, PENDING, dict, s3=s3)
+
+
+def _keys(manifest: dict[str, Any] | None, pending: dict[str, Any] | None) -> set[str]:
+    """Return the keys in the manifest and in PENDING."""
+    return {*(manifest or {}).get("objects", ()), *(pending or {}).get("keys", ())}
 
 
 def _start(bucket: str, run: str, keys: Collection[str], *, s3: Any) -> None:
@@ -86,13 +99,11 @@ def _check_only_run(bucket: str, run: str, keys: Collection[str], *, s3: Any) ->
     run : ID of this run
     keys : keys that this run or earlier runs may have written
     """
-    pending = read_json(bucket, PENDING, dict, s3=s3) or {}
-    if pending.get("run") == run:
+    manifest, pending = _read_state(bucket, s3=s3)  # there is a manifest if the other run has finished
+    if pending and pending.get("run") == run:
         return
-    # the other run has finished if there is a manifest
-    manifest = read_json(bucket, MANIFEST, dict, s3=s3) or {}
-    _start(bucket, run, {*keys, *pending.get("keys", ()), *manifest.get("objects", ())}, s3=s3)
-    raise StagingError("another command staged at the same time: run `make stage` again")
+    _start(bucket, run, _keys(manifest, pending).union(keys), s3=s3)
+    raise StagingError(SIMULTANEOUS)
 
 
 def _describe(dataset: Dataset, source: Source) -> Manifest:
