@@ -14,7 +14,7 @@ SECONDS = 3.0  # default duration of a measurement
 
 
 class LoadError(Exception):
-    """The server did not start or refused a request."""
+    """The server did not start, a request failed, or the status of a response is not 200."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,19 @@ def measure_load(url: str, body: bytes, headers: Mapping[str, str], *, clients: 
     Raises
     ------
     LoadError
-        The status of a response is not 200.
+        A request failed, or the status of a response is not 200.
     """
     durations: list[list[float]] = [[] for _ in range(clients)]
     errors: list[str] = []
     started = time.perf_counter()
 
     def run(own: list[float]) -> None:
+        try:
+            send_requests(own)
+        except (OSError, http.client.HTTPException) as error:
+            errors.append(f"request to {url} failed: {error or type(error).__name__}")
+
+    def send_requests(own: list[float]) -> None:
         address = urlsplit(url)
         connection = http.client.HTTPConnection(address.netloc, timeout=60)
         connection.connect()
@@ -57,7 +63,7 @@ def measure_load(url: str, body: bytes, headers: Mapping[str, str], *, clients: 
             response = connection.getresponse()
             content = response.read()
             if response.status != http.client.OK:
-                errors.append(f"{response.status}: {content[:200]!r}")
+                errors.append(f"{url} responded {response.status}: {content[:200]!r}")
             own.append(time.perf_counter() - sent)
         connection.close()
 
@@ -67,7 +73,7 @@ def measure_load(url: str, body: bytes, headers: Mapping[str, str], *, clients: 
     for thread in threads:
         thread.join()
     if errors:
-        raise LoadError(f"{url} responded {errors[0]}")
+        raise LoadError(errors[0])
     milliseconds = np.concatenate([np.array(own) for own in durations]) * 1000
     p50, p99 = np.percentile(milliseconds, [50, 99])
     return Load(clients, len(milliseconds) / (time.perf_counter() - started), float(p50), float(p99))

@@ -55,13 +55,13 @@ class FormatMeasurement:
 def print_table(images: int = IMAGES) -> None:
     """Print the size and the times of both formats, measured on one emulator, and their ratios."""
     print(f"staging {images} images of 32 x 32 random pixels, in the training and validation splits")
-    print(HEAD, flush=True)
+    formats = get_args(Format)
     with emulator() as url:
         s3, archive = client(url, "s3"), random_archive(images)
-        measurements = []
-        for data_format in get_args(Format):
-            measurements.append(measure(s3, archive, data_format))
-            print(_line(data_format, measurements[-1]), flush=True)
+        measurements = [measure(s3, archive, data_format) for data_format in formats]
+    print(HEAD)  # after the measurements, which show progress bars
+    for data_format, measured in zip(formats, measurements, strict=True):
+        print(_line(data_format, measured))
     ratio = FormatMeasurement(*(one / other for one, other in zip(*map(astuple, measurements), strict=True)))
     print(_line("ratio", ratio, objects=".1f"))
 
@@ -95,7 +95,7 @@ def _images(count: int) -> Examples:
 
 
 def _load(s3: Any, bucket: str, data: Dataset) -> Manifest:
-    with contextlib.redirect_stdout(io.StringIO()):  # progress messages would break the table
+    with contextlib.redirect_stdout(io.StringIO()):  # the line that `load` prints says nothing new
         source = Source(Path(), "random pixels", md5="", synthetic=True)
         return load(data, bucket=bucket, source=source, s3=s3)
 

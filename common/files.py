@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,13 @@ RESULT_FILES = {
     "monitor": "monitoring.json",
     "live": "live.json",
     "data-drift": "drift.json",
+}
+# For each make target, the figures that it draws in the same directory
+FIGURES = {
+    "monitor": ("confidence.png", "low_confidence.png"),
+    "live": ("live_confusion.png", "live_coverage.png", "live_reliability.png", "live_mistakes.png"),
+    "data-drift": ("drift.png",),
+    "traffic": ("traffic.png",),
 }
 PROBLEM = "problem"  # key in a result file whose value says why there is no result
 
@@ -40,16 +47,38 @@ def write_json(path: Path, content: object) -> None:
     write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-@contextlib.contextmanager
-def explain_missing_result(path: Path) -> Iterator[None]:
-    """If the `with` block raises NoResultError, write its message to the result file `path`.
+def replace_figures(directory: Path, target: str, drawn: Mapping[str, bytes]) -> None:
+    """Write the figures of `make <target>`, and delete its earlier figures that were not drawn again.
 
-    The report then shows this message instead of an older result.
+    Parameters
+    ----------
+    directory : directory of the figures, `build/<environment>`
+    target : name of the make target, a key of FIGURES
+    drawn : content of each figure by file name
     """
+    for name in FIGURES[target]:
+        if name in drawn:
+            write(directory / name, drawn[name])
+        else:
+            (directory / name).unlink(missing_ok=True)
+
+
+def write_problem(directory: Path, target: str, problem: str) -> None:
+    """Replace the result of `make <target>` with the reason why there is no result, and delete its figures.
+
+    The report then shows the reason instead of an older result.
+    """
+    replace_figures(directory, target, {})
+    write_json(directory / RESULT_FILES[target], {PROBLEM: problem})
+
+
+@contextlib.contextmanager
+def explain_missing_result(directory: Path, target: str) -> Iterator[None]:
+    """If the `with` block raises NoResultError, pass its message to `write_problem`."""
     try:
         yield
     except NoResultError as error:
-        write_json(path, {PROBLEM: str(error)})
+        write_problem(directory, target, str(error))
         raise
 
 

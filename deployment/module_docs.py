@@ -52,13 +52,15 @@ def example(module: Path) -> Iterator[str]:
 
 
 def reference(module: Path) -> str:
-    """Return the module's inputs, outputs and resources as Markdown."""
+    """Return the module's inputs, outputs, resources and called modules as Markdown."""
     inputs = [
         f"| `{name}` | `{to_text(block['type'])}` | {default(block)} | {to_text(block['description'])} |"
         for name, block in blocks(module, "variable")
     ]
     outputs = [f"| `{name}` | {to_text(block['description'])} |" for name, block in blocks(module, "output")]
     resources = [f"- `{kind}`" for kind in sorted({kind for kind, _ in blocks(module, "resource")})]
+    sources = sorted({to_text(block["source"]) for _, block in blocks(module, "module")})
+    called = [f"- [{Path(source).name}]({source}/README.md)" for source in sources]
     return "\n".join(
         [
             "## Inputs",
@@ -71,9 +73,8 @@ def reference(module: Path) -> str:
             "|---|---|",
             *outputs,
             "",
-            "## Resources",
-            *resources,
-            "",
+            *(["## Resources", *resources, ""] if resources else []),
+            *(["## Modules", *called, ""] if called else []),
         ]
     )
 

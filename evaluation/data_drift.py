@@ -14,14 +14,14 @@ from secrets import token_hex
 from typing import Any, TypedDict
 
 from common.errors import OperatorError
-from common.files import NoResultError, write
+from common.files import NoResultError, replace_figures
 from common.terminal import WIDTH, counted
 from evaluation import drift_figures, figures
 from evaluation.history import Entry
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 POLL_SECONDS = 2.0
-SMALLEST_P = 1e-9  # smallest p-value that is printed; smaller p-values may have been rounded to 0
+SMALLEST_P = 1e-9  # smallest p-value that is printed; smaller p-values are printed as `<1e-09`
 UNFINISHED = ("InProgress", "Stopping")
 
 
@@ -78,7 +78,7 @@ class Figures(TypedDict):
     unreadable : number of sampled images of the window that cannot be decoded
     records : number of captured records in the window
     malformed : number of captured lines that are not valid records
-    malformed_lines : the first malformed lines, each with the reason
+    malformed_lines : S3 key, line number and error of each of the first malformed lines
     groups : whether a group of properties has drifted, by the group's name
     predicted : number of images predicted as each class, for `baseline` and `window`
     histograms : histogram of each statistic, by the statistic's name
@@ -167,7 +167,7 @@ def summary(drift: Drift, environment: str) -> Iterator[str]:
     for change in found["changes"]:
         index = "" if change["stability_index"] is None else f"{change['stability_index']:.2f}"
         mark = "  drifted" if change["has_drifted"] else ""
-        yield f"{change['name']:<18}{change['group']:<18}{index:>16}{max(change['adjusted'], SMALLEST_P):>16.2g}{mark}"
+        yield f"{change['name']:<18}{change['group']:<18}{index:>16}{adjusted_text(change['adjusted']):>16}{mark}"
     for count, what in ((found["malformed"], "malformed lines"), (found["unreadable"], "images that cannot be read")):
         if count:
             yield f"{what}: {count}"
@@ -178,11 +178,20 @@ def summary(drift: Drift, environment: str) -> Iterator[str]:
     )
 
 
+def adjusted_text(p_value: float) -> str:
+    """Return an adjusted p-value for people to read, or the limit that it is below, such as `<1e-09`."""
+    return f"<{SMALLEST_P:g}" if p_value < SMALLEST_P else f"{p_value:.2g}"
+
+
 def write_figures(drift: Drift, directory: Path) -> None:
-    """Draw the distributions of the newest result as a PNG file, if the newest result has distributions."""
+    """Write the distributions of the newest result as a PNG file; if it has none, delete an older file."""
     found = drift["results"][-1]["figures"]
-    if found["histograms"]:
-        write(directory / "drift.png", figures.as_png(lambda theme: drift_figures.distributions(theme, found)))
+    drawn = (
+        {"drift.png": figures.as_png(lambda theme: drift_figures.distributions(theme, found))}
+        if found["histograms"]
+        else {}
+    )
+    replace_figures(directory, "data-drift", drawn)
 
 
 def start_job(request: str | None, *, environment: str, sagemaker: Any, now: datetime | None = None) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from PIL import Image
 
-from common.files import write
+from common.files import replace_figures
 from common.terminal import counted
 from common.times import format_utc
 from evaluation import figures
@@ -63,7 +63,8 @@ class Monitoring(TypedDict):
     records : number of captured predictions; if several records have the same ID, only the latest is counted
     duplicates : number of earlier records that are not counted, because a later record has the same ID
     other_records : number of captured requests to other models, whose records are not included
-    malformed_lines : the first lines that could not be read; `malformed` is the number of all such lines
+    malformed_lines : file, line number and reason of each of the first lines that could not be read; `malformed` is the
+        number of all such lines
     skewed : number of records whose time is more than an hour before or after the hour of their file
     low_confidence : the images below the threshold with the lowest confidence; `low_confidence_count` is the number of
         all images below the threshold
@@ -241,8 +242,11 @@ def points(predictions: Sequence[Prediction]) -> list[Point]:
 
 def write_figures(monitoring: Monitoring, directory: Path) -> None:
     """Write both figures as PNG."""
-    write(directory / "confidence.png", figures.as_png(lambda theme: draw_confidence(theme, monitoring)))
-    write(directory / "low_confidence.png", figures.as_png(lambda theme: draw_low_confidence(theme, monitoring)))
+    drawn = {
+        "confidence.png": figures.as_png(lambda theme: draw_confidence(theme, monitoring)),
+        "low_confidence.png": figures.as_png(lambda theme: draw_low_confidence(theme, monitoring)),
+    }
+    replace_figures(directory, "monitor", drawn)
 
 
 def draw_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:

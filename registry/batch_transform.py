@@ -11,7 +11,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from common.aws import error_message
 from common.errors import OperatorError
 from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects
@@ -128,14 +127,14 @@ def run_job(
     Raises
     ------
     TransformJobError
-        SageMaker refused the job.
+        A request to SageMaker or S3 was refused.
     """
     try:
         with temporary_model(job, model_package_arn, sagemaker=sagemaker), running_job(job, sagemaker=sagemaker):
             description = wait(job, sagemaker=sagemaker, s3=s3)
-    except ClientError as error:
-        raise TransformJobError(f"SageMaker refused the transform job: {error_message(error)}") from error
-    found = read_predictions(job, class_count, s3=s3)
+        found = read_predictions(job, class_count, s3=s3)
+    except ClientError as error:  # the message names the operation
+        raise TransformJobError(f"transform job {job.name}: {error}") from error
     missing = [key for key, prediction in found.items() if prediction is None]
     reasons = wait_for_reasons(job, missing, is_failed=description["TransformJobStatus"] == "Failed", logs=logs)
     job_reason = description.get("FailureReason") or f"the job is {description['TransformJobStatus']}"

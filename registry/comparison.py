@@ -95,7 +95,7 @@ class Comparison:
 
     def __str__(self) -> str:
         counts = f"only the candidate is correct on {self.gained}, only the model in use on {self.lost}"
-        return f"{counts}, p={self.p_value:.3f}"
+        return f"{counts}, {p_value_text(self.p_value)}"
 
 
 def compare(candidate: Score, incumbent: Score) -> Comparison | None:
@@ -106,3 +106,8 @@ def compare(candidate: Score, incumbent: Score) -> Comparison | None:
     gained = sum(correct and not theirs[image] for image, correct in ours.items())
     lost = sum(theirs[image] and not correct for image, correct in ours.items())
     return Comparison(gained, lost)
+
+
+def p_value_text(p_value: float) -> str:
+    """Return a p-value with three decimals, such as `p=0.016`; `p<0.001` if all three decimals are 0."""
+    return f"p={p_value:.3f}" if p_value >= 0.0005 else "p<0.001"

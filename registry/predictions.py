@@ -14,7 +14,7 @@ from common.errors import OperatorError
 from common.probabilities import is_probability
 from common.s3 import sibling_url, split_url
 from common.terminal import WIDTH
-from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
+from training.follow import MAX_METRICS_BYTES, MemberMissingError, read_member
 
 VALIDATION_FILE = "validation.csv"
 MAX_ERRORS_SHOWN = 10
@@ -137,7 +137,7 @@ def read_validation_predictions(model_data_url: str, *, s3: Any) -> dict[str, Va
         raise OperatorError(f"{url} is larger than {MAX_METRICS_BYTES} bytes")
     try:
         return parse_validation_predictions(read_member(stored["Body"].read(), VALIDATION_FILE))
-    except TrainingFailedError:  # the archive contains no predictions
+    except MemberMissingError:  # the archive contains no predictions
         return None
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise OperatorError(f"{url} cannot be unpacked: {error}") from error

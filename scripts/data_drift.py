@@ -35,7 +35,7 @@ def main(environment: Environment) -> None:
     window = environment.window
     entries = environment.history.read("drift", window.start)
     path = environment.directory / RESULT_FILES["data-drift"]
-    with explain_missing_result(path):
+    with explain_missing_result(environment.directory, "data-drift"):
         drift = read_drift(
             [each for each in entries if each["written"] < window.end.isoformat()], environment=environment.name
         )

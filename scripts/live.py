@@ -13,7 +13,7 @@ import argparse
 import textwrap
 
 from common.errors import OperatorError
-from common.files import RESULT_FILES, explain_missing_result, write_json
+from common.files import RESULT_FILES, NoResultError, explain_missing_result, write_json
 from common.terminal import WIDTH
 from deployment.settings import write_number
 from evaluation.capture_location import read_captures
@@ -38,7 +38,7 @@ def evaluate(environment: Environment) -> None:
         no captures of the model.
     """
     path = environment.directory / RESULT_FILES["live"]
-    with explain_missing_result(path):
+    with explain_missing_result(environment.directory, "live"):
         data = read_data(environment)
     live = evaluate_live(
         data,
@@ -118,7 +118,7 @@ def read_data(environment: Environment) -> LiveData:
     stack, s3 = environment.stack, environment.client("s3")
     location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
     if location is None:
-        raise OperatorError(
+        raise NoResultError(
             f"{stack.endpoint_name} captures no data: set capture_percentage in "
             f"terraform/environments/{environment.name}.tfvars, then run `make deploy ENV={environment.name}`"
         )

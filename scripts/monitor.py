@@ -8,7 +8,7 @@ version (3 or v3).
 import argparse
 from collections.abc import Mapping
 
-from common.files import RESULT_FILES, StepMissingError, explain_missing_result, write_json
+from common.files import RESULT_FILES, StepMissingError, explain_missing_result, write_json, write_problem
 from evaluation.capture_location import read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
@@ -38,13 +38,15 @@ def main(environment: Environment) -> None:
     stack = environment.stack
     location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
     if location is None:
-        print(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to monitor")
+        problem = f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to monitor"
+        write_problem(environment.directory, "monitor", problem)
+        print(problem)
         return
     # checked first, because read_captures may wait for minutes, and cannot read captures with other classes
     check_model(environment, location)
     print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     path = environment.directory / RESULT_FILES["monitor"]
-    with explain_missing_result(path):
+    with explain_missing_result(environment.directory, "monitor"):
         captures, other_records = read_captures(
             location,
             environment.window,

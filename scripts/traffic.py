@@ -19,7 +19,7 @@ from botocore.config import Config
 
 from common import aws
 from common.errors import OperatorError
-from common.files import write, write_json
+from common.files import replace_figures, write, write_json
 from common.terminal import counted
 from evaluation import figures
 from evaluation.executions import require_endpoint
@@ -93,8 +93,9 @@ def main(environment: Environment) -> None:
     print("\n".join(summary(traffic, problems)))
     print(environment.directory / "traffic.json")
     write_labels(environment, traffic, labels, s3=s3)
-    if traffic.uploads:
-        write(environment.directory / "traffic.png", figures.as_png(lambda theme: draw(theme, traffic)))
+    drawn = {"traffic.png": figures.as_png(lambda theme: draw(theme, traffic))} if traffic.uploads else {}
+    replace_figures(environment.directory, "traffic", drawn)
+    if drawn:
         print(environment.directory / "traffic.png")
     if isinstance(traffic.interruption, KeyboardInterrupt):
         raise KeyboardInterrupt("the workflow continues with the uploaded images")

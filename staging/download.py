@@ -90,9 +90,15 @@ def download(url: str, path: Path, *, md5: str | None = None) -> Path:
         if md5:
             _delete(path)
         raise
+    delete_origin(path)  # before the new content, so that a killed process leaves no wrong origin
     part.replace(path)
     _origin_path(part).replace(_origin_path(path))
     return path
+
+
+def delete_origin(path: Path) -> None:
+    """Delete the record of the URL from which `path` was downloaded. Call this before `path` gets other content."""
+    _origin_path(path).unlink(missing_ok=True)
 
 
 def require_gzip(path: Path, *, name: str) -> None:
@@ -186,7 +192,7 @@ def _origin_path(path: Path) -> Path:
 
 def _delete(path: Path) -> None:
     path.unlink(missing_ok=True)
-    _origin_path(path).unlink(missing_ok=True)
+    delete_origin(path)
 
 
 def _root_cause(error: BaseException) -> str:

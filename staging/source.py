@@ -13,7 +13,8 @@ import requests
 from staging.archive import Meta
 from staging.checksum import file_md5
 from staging.classes import class_numbers
-from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, fetch, local_archive
+from staging.errors import StagingError
+from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, NotAFileError, fetch, local_archive
 from staging.folder import folder_md5, printable
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.synthetic.sample import VERSION, draw_archive, drawable_classes
@@ -75,7 +76,14 @@ def resolve(
     if folder := _local_folder(source):
         md5 = folder_md5(folder)
         return Source(folder, f"folder {printable(folder.name)} (md5 {md5})", md5, synthetic=False)
-    return _describe(local_archive(source) or fetch(source, directory / _file_name(source)))
+    try:
+        archive = local_archive(source)
+    except NotAFileError as error:
+        raise StagingError(
+            f"{error}: SOURCE must be auto, sample, a folder with one sub-folder per class, "
+            "or the path or URL of an archive in CIFAR-100's format, such as /data/cifar-100-python.tar.gz"
+        ) from error
+    return _describe(archive or fetch(source, directory / _file_name(source)))
 
 
 def _local_folder(path: str) -> Path | None:

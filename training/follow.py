@@ -24,6 +24,10 @@ class TrainingFailedError(OperatorError):
     """A training job ended without a model, or without metrics."""
 
 
+class MemberMissingError(TrainingFailedError):
+    """The archive with a training job's output does not contain a file."""
+
+
 @dataclass(frozen=True)
 class TrainingJob:
     """A completed training job.
@@ -229,13 +233,18 @@ def read_member(archive: bytes, name: str) -> bytes:
 
     Raises
     ------
+    MemberMissingError
+        The file is missing from the archive.
     TrainingFailedError
-        The file is missing from the archive, or larger than MAX_METRICS_BYTES.
+        The file is larger than MAX_METRICS_BYTES.
     """
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         for member in members:
-            if member.name.removeprefix("./") == name and member.isfile() and member.size <= MAX_METRICS_BYTES:
-                stream = members.extractfile(member)
-                if stream:
-                    return stream.read()
-    raise TrainingFailedError(f"the training job's output has no {name} of at most {MAX_METRICS_BYTES} bytes")
+            if member.name.removeprefix("./") == name and (stream := members.extractfile(member)):
+                if member.size > MAX_METRICS_BYTES:
+                    raise TrainingFailedError(
+                        f"{name} in the training job's output must have at most {MAX_METRICS_BYTES:,} bytes "
+                        f"(got {member.size:,})"
+                    )
+                return stream.read()
+    raise MemberMissingError(f"the training job's output has no {name}")

@@ -9,13 +9,14 @@ from typing import Any
 
 from PIL import Image
 
-from common.files import write
+from common.files import replace_figures
 from common.terminal import WIDTH, counted
 from evaluation import figures
 from evaluation.live.results import Comparison, Estimate, Figures, Labels, Live, Paired, Recommendation
 from evaluation.metrics import percent
 from evaluation.monitoring import capture_problems
 from evaluation.review.answers import NEITHER
+from registry.comparison import p_value_text
 
 MAX_MESSAGES_PRINTED = 5
 MAX_CLASSES_PRINTED = 10
@@ -119,7 +120,7 @@ def _comparison_lines(found: Comparison, model: str) -> Iterator[str]:
 def _paired_line(title: str, found: Paired, model: str, previous: str) -> str:
     correct = f"{found['correct']} and {found['previous_correct']} of {found['n']} correct"
     only = f"only {model} {found['gained']}, only {previous} {found['lost']}"
-    return f"{title}: {correct}; {only}, p={found['p_value']:.3f}"
+    return f"{title}: {correct}; {only}, {p_value_text(found['p_value'])}"
 
 
 def _recommendation_lines(found: Recommendation, environment: str) -> Iterator[str]:
@@ -139,9 +140,10 @@ def _recommendation_lines(found: Recommendation, environment: str) -> Iterator[s
 
 
 def write_figures(live: Live, directory: Path) -> None:
-    """Write the plots as PNG files; write none if no image is labelled."""
-    for name, draw in _drawings(live).items():
-        write(directory / f"live_{name}.png", figures.as_png(draw))
+    """Write the plots as PNG files; write none if no image is labelled. Delete older plots that are not written."""
+    replace_figures(
+        directory, "live", {f"live_{name}.png": figures.as_png(draw) for name, draw in _drawings(live).items()}
+    )
 
 
 def _drawings(live: Live) -> Mapping[str, Any]:

@@ -198,7 +198,8 @@ class Live(TypedDict):
     model : model version whose predictions are evaluated
     records : number of captured images; if several records have the same ID, only the latest is counted
     duplicates : number of earlier records that are not counted, because a later record has the same ID
-    malformed : number of lines that could not be read; `malformed_lines` contains the first of them
+    malformed : number of lines that could not be read
+    malformed_lines : file, line number and reason of each of the first of these lines
     skewed : number of records whose time is more than an hour before or after the hour of their file
     neither : number of labelled images that show none of the classes
     audit : accuracy on the random audit sample, with its Wilson interval

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from common.terminal import counted
 from evaluation import figures
+from evaluation.data_drift import adjusted_text
 from evaluation.metrics import percent
 from evaluation.pages import load_templates
 from evaluation.report.formats import format_time, format_usd, interval, interval_short, sentence, with_code
@@ -28,6 +29,7 @@ def templates() -> Environment:
         display_name=figures.display_name,
         time=format_time,
         usd=format_usd,
+        adjusted_text=adjusted_text,
         counted=counted,
         sentence=sentence,
         with_code=with_code,

@@ -400,16 +400,35 @@ def original_status(error: ClientError) -> int:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings from the function's environment variables."""
     try:
-        return Settings(
-            environment["ENDPOINT_NAME"],
-            json.loads(environment["CLASS_NAMES"]),
-            float(environment["THRESHOLD"]),
-            tuple(json.loads(environment["IMAGE_PREFIXES"])),
-        )
+        endpoint, text = environment["ENDPOINT_NAME"], environment["THRESHOLD"]
+        classes, prefixes = (names(environment[name], name) for name in ("CLASS_NAMES", "IMAGE_PREFIXES"))
     except KeyError as error:
         raise SettingsError(f"the environment variable {error.args[0]} is missing") from error
+    if not endpoint:
+        raise SettingsError("ENDPOINT_NAME must not be empty")
+    return Settings(endpoint, classes, threshold_of(text), tuple(prefixes))
+
+
+def names(text: str, variable: str) -> list[str]:
+    """Return the strings of an environment variable that must be a non-empty JSON list of strings."""
+    try:
+        values = json.loads(text)
     except ValueError as error:
-        raise SettingsError(f"CLASS_NAMES and IMAGE_PREFIXES must be JSON, THRESHOLD a number: {error}") from error
+        raise SettingsError(f"{variable} must be JSON: {error}") from error
+    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+        raise SettingsError(f"{variable} must be a non-empty JSON list of strings (got {values!r:.100})")
+    return values
+
+
+def threshold_of(text: str) -> float:
+    """Return the threshold, a number between 0 and 1."""
+    try:
+        threshold = float(text)
+    except ValueError as error:
+        raise SettingsError(f"THRESHOLD must be a number between 0 and 1 (got {text!r})") from error
+    if not 0 <= threshold <= 1:
+        raise SettingsError(f"THRESHOLD must be a number between 0 and 1 (got {text!r})")
+    return threshold
 
 
 def field(event: Any, name: str, kind: type) -> Any:

@@ -110,6 +110,24 @@ run "nothing_expires_if_retention_days_are_null" {
   }
 }
 
+run "prefixes_of_one_character_are_valid" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    data_capture_prefix = "d"
+    photo_prefixes      = ["p"]
+  }
+
+  assert {
+    condition     = length([for rule in one(aws_s3_bucket_lifecycle_configuration.this).rule : rule if try(contains(["d/", "p/"], one(rule.filter).prefix), false)]) == 2
+    error_message = "The lifecycle rules must match the objects below both prefixes."
+  }
+}
+
 run "invalid_variables_are_rejected" {
   command = plan
 

@@ -19,7 +19,7 @@ variable "incoming_prefix" {
 
   validation {
     condition     = can(regex("^[^/]+$", var.incoming_prefix))
-    error_message = "incoming_prefix must have no slashes (got ${var.incoming_prefix})."
+    error_message = "incoming_prefix must not be empty and must have no slashes (got ${jsonencode(var.incoming_prefix)})."
   }
 }
 

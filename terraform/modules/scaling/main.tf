@@ -1,5 +1,5 @@
 locals {
-  # `count` must be known during planning. The variant name is then known, but the name of a new endpoint is not.
+  # No endpoint (variant_name is null) or no maximum: no scaling
   count = var.variant_name == null || var.max_instance_count == null ? 0 : 1
 }
 

@@ -35,7 +35,7 @@ variable "incoming_prefix" {
 
   validation {
     condition     = can(regex("^[a-z0-9_-]+$", var.incoming_prefix))
-    error_message = "incoming_prefix must be lower-case letters, digits, dashes and underscores, because it is part of a regular expression (got ${var.incoming_prefix})."
+    error_message = "incoming_prefix must be one or more lower-case letters, digits, dashes and underscores, because it is part of a regular expression (got ${jsonencode(var.incoming_prefix)})."
   }
 }
 
@@ -45,7 +45,7 @@ variable "review_prefix" {
 
   validation {
     condition     = can(regex("^[a-z0-9_-]+$", var.review_prefix))
-    error_message = "review_prefix must be lower-case letters, digits, dashes and underscores (got ${var.review_prefix})."
+    error_message = "review_prefix must be one or more lower-case letters, digits, dashes and underscores (got ${jsonencode(var.review_prefix)})."
   }
 }
 

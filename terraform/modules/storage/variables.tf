@@ -48,8 +48,8 @@ variable "photo_prefixes" {
   type        = list(string)
 
   validation {
-    condition     = alltrue([for prefix in var.photo_prefixes : can(regex("^[^/].*[^/]$", prefix))])
-    error_message = "photo_prefixes must not start or end with a slash, or the lifecycle rules would match no object (got ${jsonencode(var.photo_prefixes)})."
+    condition     = alltrue([for prefix in var.photo_prefixes : can(regex("^[^/](.*[^/])?$", prefix))])
+    error_message = "no element of photo_prefixes may be empty, or start or end with a slash, or the lifecycle rules would match no object (got ${jsonencode(var.photo_prefixes)})."
   }
 }
 
@@ -68,8 +68,8 @@ variable "data_capture_prefix" {
   type        = string
 
   validation {
-    condition     = can(regex("^[^/].*[^/]$", var.data_capture_prefix))
-    error_message = "data_capture_prefix must not start or end with a slash, or the lifecycle rule would match no object (got ${var.data_capture_prefix})."
+    condition     = can(regex("^[^/](.*[^/])?$", var.data_capture_prefix))
+    error_message = "data_capture_prefix must not be empty, and must not start or end with a slash, or the lifecycle rule would match no object (got ${jsonencode(var.data_capture_prefix)})."
   }
 }
 

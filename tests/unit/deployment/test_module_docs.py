@@ -63,6 +63,19 @@ def test_reference_lists_inputs_outputs_and_resources(module: Path) -> None:
     ]
 
 
+def test_reference_links_each_called_module_once(module: Path) -> None:
+    # GIVEN a module with two calls of the same module, and without resources
+    calls = "".join(f'module "{name}" {{\n  source = "../other"\n}}\n' for name in ("one", "two"))
+    (module / "main.tf").write_text(calls)
+
+    # WHEN
+    lines = reference(module).splitlines()
+
+    # THEN
+    assert lines[-2:] == ["## Modules", "- [other](../other/README.md)"]
+    assert "## Resources" not in lines
+
+
 def test_introduction_is_kept_and_the_check_fails_for_an_outdated_reference(module: Path) -> None:
     # GIVEN
     update_readme(module, check=False)

@@ -98,6 +98,7 @@ def test_result_without_captured_records_has_only_its_reason_and_no_figure(tmp_p
     entry = make_entry(
         12, outcome="no_captures", reason="no captured records in the window", malformed=0, unreadable=0, **empty
     )
+    write_figures(read_drift([make_entry(11)], environment="test"), tmp_path)
 
     # WHEN
     drift = read_drift([entry], environment="test")
@@ -108,6 +109,19 @@ def test_result_without_captured_records_has_only_its_reason_and_no_figure(tmp_p
     assert head.endswith(": no captures")
     assert rest == ["no captured records in the window"]
     assert not (tmp_path / "drift.png").exists()
+
+
+@pytest.mark.parametrize(("adjusted", "text"), [(1e-9, "1e-09"), (9e-10, "<1e-09"), (0.0, "<1e-09"), (0.04, "0.04")])
+def test_a_p_value_below_the_limit_is_not_shown_as_the_limit(adjusted: float, text: str) -> None:
+    # GIVEN
+    (change, *_) = make_figures()["changes"]
+
+    # WHEN
+    entry = make_entry(12, changes=[{**change, "adjusted": adjusted}])
+    lines = list(summary(read_drift([entry], environment="test"), "test"))
+
+    # THEN
+    assert f" {text}  drifted" in lines[3]
 
 
 def test_history_entries_in_another_format_are_ignored() -> None:

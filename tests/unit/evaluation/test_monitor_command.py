@@ -1,5 +1,6 @@
 """`make monitor` without results of `make run`, without staged images, without data capture, and for other models."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import OperatorError
-from common.files import write_json
+from common.files import NoResultError, read_result, write_json
 from evaluation.capture_location import CaptureLocation
 from registry.trained_classes import ClassesDifferError
 from scripts.command.captures import check_model
@@ -37,12 +38,19 @@ def test_last_run_is_none_until_there_are_results_of_make_run(tmp_path: Path) ->
 
 
 def test_an_endpoint_without_data_capture_is_not_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # GIVEN an earlier result
+    write_json(tmp_path / "monitoring.json", {"records": 5})
+    (tmp_path / "confidence.png").write_bytes(b"earlier")
+
     # WHEN
     main(environment(tmp_path, data_capture_enabled=False))
 
     # THEN
-    assert "captures no data" in capsys.readouterr().out
-    assert list(tmp_path.iterdir()) == []
+    message = capsys.readouterr().out.strip()
+    assert "captures no data" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["monitoring.json"]
+    with pytest.raises(NoResultError, match=re.escape(message)):
+        read_result(tmp_path, "monitor", {"records"})
 
 
 @pytest.mark.parametrize(("config", "advice"), [("config-1", "run `make deploy ENV=local`"), (None, "another MODEL")])

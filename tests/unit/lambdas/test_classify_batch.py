@@ -382,7 +382,19 @@ def test_event_without_a_required_field_is_rejected(
         classify_batch.handler({**event, field: None}, None)
 
 
-@pytest.mark.parametrize(("name", "value"), [("ENDPOINT_NAME", None), ("THRESHOLD", "high"), ("CLASS_NAMES", "[")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, None) for name in ("ENDPOINT_NAME", "THRESHOLD", "CLASS_NAMES", "IMAGE_PREFIXES")],
+        ("ENDPOINT_NAME", ""),
+        *[("THRESHOLD", value) for value in ("", "high", "nan", "inf", "1.1", "-0.1")],
+        *[
+            (name, value)
+            for name in ("CLASS_NAMES", "IMAGE_PREFIXES")
+            for value in ("", "[", '"bicycle"', "[1]", "[]", "{}")
+        ],
+    ],
+)
 def test_missing_or_invalid_environment_variable_is_rejected(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
 ) -> None:
@@ -393,5 +405,5 @@ def test_missing_or_invalid_environment_variable_is_rejected(
         monkeypatch.setenv(name, value)
 
     # WHEN / THEN
-    with pytest.raises(classify_batch.SettingsError, match=name):
+    with pytest.raises(classify_batch.SettingsError, match=f"{name} (is missing|must )"):
         classify_batch.handler({}, None)

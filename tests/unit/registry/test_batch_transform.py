@@ -236,6 +236,27 @@ def test_temporary_model_is_deleted_if_sagemaker_refuses_the_job() -> None:
     assert sagemaker.calls == ["create_model", "delete_model"]
 
 
+@pytest.mark.parametrize(("function", "stopped"), [("wait", True), ("read_predictions", False)])
+def test_error_of_s3_is_not_reported_as_a_refusal_by_sagemaker(
+    monkeypatch: pytest.MonkeyPatch, function: str, stopped: bool
+) -> None:
+    # GIVEN
+    def refuse(*arguments: Any, **named: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectsV2")
+
+    monkeypatch.setattr(f"registry.batch_transform.{function}", refuse)
+    s3 = FakeS3(in__a_png=b"")
+    sagemaker = FakeSageMaker(s3, {"a.png": b"[0.9, 0.1]"})
+
+    # WHEN
+    with pytest.raises(TransformJobError, match=r"^transform job scones-local-.*ListObjectsV2 operation: no$"):
+        run(s3, sagemaker)
+
+    # THEN
+    assert ("stop_transform_job" in sagemaker.calls) is stopped
+    assert sagemaker.calls[-1] == "delete_model"
+
+
 def test_interrupted_job_is_stopped_and_its_temporary_model_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a Ctrl-C while the command waits for the job
     def interrupted(*arguments: Any, **named: Any) -> None:

@@ -34,3 +34,8 @@ def test_interval_is_the_wilson_interval(correct: int, n: int, expected: tuple[f
 )
 def test_p_value_is_that_of_the_one_sided_exact_mcnemar_test(gained: int, lost: int, expected: float) -> None:
     assert Comparison(gained, lost).p_value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("gained", "lost", "text"), [(0, 20, "p<0.001"), (0, 9, "p=0.002"), (0, 0, "p=1.000")])
+def test_a_small_p_value_is_not_printed_as_zero(gained: int, lost: int, text: str) -> None:
+    assert str(Comparison(gained, lost)).endswith(f", {text}")

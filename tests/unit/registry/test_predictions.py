@@ -78,6 +78,16 @@ def test_error_names_an_output_that_is_damaged_or_too_large(body: bytes, size: i
         read_validation_results(MODEL, s3=FakeS3(body, size))
 
 
+def test_predictions_that_are_too_large_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an archive that is smaller than the limit, with a file that is larger
+    body = make_output({"validation.csv": b"a.png,0,0.9,0.1\n" * 1000})
+    monkeypatch.setattr("training.follow.MAX_METRICS_BYTES", 1000)
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=r"validation\.csv in .* at most 1,000 bytes \(got 16,000\)"):
+        read_validation_results(MODEL, s3=FakeS3(body))
+
+
 @pytest.mark.parametrize(
     "content",
     [

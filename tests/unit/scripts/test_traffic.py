@@ -4,9 +4,11 @@ from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
+from evaluation.traffic import Traffic
 from scripts.command.parser import Parser
 from scripts.traffic import TrafficError, main, options, plan
 from tests.unit.stacks import make_stack
@@ -63,3 +65,25 @@ def test_traffic_is_refused_in_a_protected_environment(tmp_path: Path) -> None:
     # WHEN / THEN
     with pytest.raises(TrafficError, match="prod is protected"):
         main(environment)
+
+
+def test_figure_of_earlier_traffic_is_deleted_if_no_image_was_uploaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an earlier figure, and traffic that is interrupted before the first upload
+    (tmp_path / "traffic.png").write_bytes(b"earlier")
+    for name in ("aws", "check_environment", "write_labels"):
+        monkeypatch.setattr(f"scripts.traffic.{name}", MagicMock())
+    monkeypatch.setattr("scripts.traffic.read_images", lambda environment, *, s3: ({}, []))
+    traffic = Traffic(started=0, interruption=KeyboardInterrupt())
+    monkeypatch.setattr("scripts.traffic.drive", lambda *arguments, **clients: traffic)
+    environment: Any = SimpleNamespace(
+        name="local", options=parse(), stack=make_stack(), directory=tmp_path, client=MagicMock()
+    )
+
+    # WHEN
+    with pytest.raises(KeyboardInterrupt):
+        main(environment)
+
+    # THEN
+    assert [path.name for path in tmp_path.iterdir()] == ["traffic.json"]

@@ -3,6 +3,7 @@
 Downloads are resumed, retried and verified. An incomplete file never has the final name.
 """
 
+import errno
 import gzip
 import hashlib
 import random
@@ -258,12 +259,101 @@ def test_copying_a_file_to_its_own_path_keeps_the_file(tmp_path: Path) -> None:
     assert extract_cifar_data(str(source), str(source)).read_bytes() == CONTENT
 
 
+def test_url_is_downloaded_again_after_a_local_file_was_copied_to_the_same_path(
+    start_server: Callable[..., Site], tmp_path: Path
+) -> None:
+    # GIVEN a downloaded file that was replaced with a local file
+    server = start_server()
+    target = str(tmp_path / "a.tar.gz")
+    extract_cifar_data(server.url, target)
+    local = tmp_path / "mine.tar.gz"
+    local.write_bytes(CHANGED_CONTENT)
+    assert extract_cifar_data(str(local), target).read_bytes() == CHANGED_CONTENT
+
+    # WHEN
+    path = extract_cifar_data(server.url, target)
+
+    # THEN
+    assert path.read_bytes() == CONTENT
+
+
+def test_download_does_not_continue_an_interrupted_copy(
+    start_server: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an interrupted download, and then a copy to the same path that fails in the middle
+    server = start_server(failures=["cut", "503", "503", "503"])
+    target = str(tmp_path / "a.tar.gz")
+    with pytest.raises(DownloadError):
+        extract_cifar_data(server.url, target)
+    local = tmp_path / "mine.tar.gz"
+    local.write_bytes(CHANGED_CONTENT)
+
+    def copy_half(source: Path, part: Path) -> None:
+        part.write_bytes(source.read_bytes()[: len(CHANGED_CONTENT) // 2])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", copy_half)
+    with pytest.raises(StagingError, match="No space left"):
+        extract_cifar_data(str(local), target)
+
+    # WHEN
+    path = extract_cifar_data(server.url, target)
+
+    # THEN
+    assert path.read_bytes() == CONTENT
+
+
+def test_download_that_was_killed_before_its_end_is_not_mistaken_for_an_earlier_one(
+    start_server: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a file that was downloaded from one URL, and a download from another URL that was killed at its last step
+    first, second = start_server(), start_server(content=CHANGED_CONTENT, etag='"two"')
+    target = str(tmp_path / "a.tar.gz")
+    extract_cifar_data(first.url, target)
+    replace = Path.replace
+
+    def be_killed(self: Path, other: Path) -> Path:
+        if self.name.endswith(".origin.json"):
+            raise KeyboardInterrupt
+        return replace(self, other)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", be_killed)
+        with pytest.raises(KeyboardInterrupt):
+            extract_cifar_data(second.url, target)
+
+    # WHEN
+    path = extract_cifar_data(first.url, target)
+
+    # THEN
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("method", ["stat", "open"], ids=["directory", "file"])
+def test_local_file_without_read_permission_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    # GIVEN a file that may not be read, or whose directory may not be searched
+    source = tmp_path / "mine.tar.gz"
+    source.write_bytes(CONTENT)
+
+    def refuse(self: Path, *arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    # WHEN / THEN
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, method, refuse)
+        with pytest.raises(StagingError, match=r"mine\.tar\.gz cannot be read: Permission denied$"):
+            extract_cifar_data(str(source), str(tmp_path / "copy.tar.gz"))
+
+
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("none.tar.gz", "'none.tar.gz' is not a file: SOURCE must be auto, sample"),
+        ("none.tar.gz", "'none.tar.gz' is not a file$"),
         (".", "'.' is not a file"),
         ("", "'' is not a file"),
+        ("sample", "'sample' is not a file$"),
         ("it's", "is not a file"),
         ("~nobody-of-this-name/a.tar.gz", "is not a file"),
         ("http://[", "is not a file"),

@@ -160,7 +160,7 @@ def test_archives_with_the_same_name_from_two_urls_are_both_kept(tmp_path: Path)
 
 
 def test_missing_file_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match=r"nowhere\.tar\.gz' is not a file"):
+    with pytest.raises(StagingError, match=r"nowhere\.tar\.gz' is not a file: SOURCE must be auto, sample"):
         resolve(str(tmp_path / "nowhere.tar.gz"), directory=tmp_path)
 
 

@@ -114,7 +114,7 @@ class Captures:
     classes : number of classes of the model
     records : number of records of the window that were read
     malformed : number of lines that are not valid records
-    reasons : reasons why the first MAX_REASONS malformed lines are invalid
+    reasons : S3 key, line number and error of each of the first MAX_REASONS malformed lines
     """
 
     settings: Settings

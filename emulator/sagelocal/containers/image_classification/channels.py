@@ -177,9 +177,13 @@ def _listed(images: Path, lists: Path) -> Iterator[_Example]:
             raise CustomerError(f"{location} repeats index {index} of an earlier line")
         seen.add(index)
         file = images / path
-        if not file.resolve().is_relative_to(images.resolve()):
+        try:
+            is_inside, is_file = file.resolve().is_relative_to(images.resolve()), file.is_file()
+        except (OSError, ValueError):  # the path is too long or has a NUL byte
+            raise CustomerError(f"{location} names {path!r:.100}, which is not a valid path") from None
+        if not is_inside:
             raise CustomerError(f"{location} names {path}, which is outside the {images.name} channel")
-        if not file.is_file():
+        if not is_file:
             raise CustomerError(f"{location} names {path}, which is not in the {images.name} channel")
         yield _Example(path, file.read_bytes(), label)
 

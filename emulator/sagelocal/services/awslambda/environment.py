@@ -127,12 +127,12 @@ class ExecutionEnvironment:
         """
         invocation = Invocation(payload, arn, self.function.timeout)
         init, self._init = self._init, None
-        start = time.monotonic()
+        start, started = datetime.now(UTC), time.monotonic()
         document, failed = self._run(invocation)
         return Result(
             payload=document,
             failed=failed,
-            log=self._take_log(invocation, seconds=time.monotonic() - start, init=init),
+            log=self._take_log(invocation, start=start, seconds=time.monotonic() - started, init=init),
             log_stream=self.log_stream,
         )
 
@@ -177,11 +177,13 @@ class ExecutionEnvironment:
         ending = f"exit status {code}" if code >= 0 else f"signal: {signal.strsignal(-code) or -code}".lower()
         return _error("Runtime.ExitError", invocation, f"Runtime exited with error: {ending}")
 
-    def _take_log(self, invocation: Invocation, *, seconds: float, init: float | None) -> str:
+    def _take_log(self, invocation: Invocation, *, start: datetime, seconds: float, init: float | None) -> str:
         """Return the log of the invocation, and truncate the file to which the process appends its output.
 
         Parameters
         ----------
+        start
+            Time at which the invocation started.
         seconds
             Duration of the invocation.
         init
@@ -192,7 +194,7 @@ class ExecutionEnvironment:
         self._log.truncate(0)
         if written and not written.endswith("\n"):
             written += "\n"
-        usage = Usage(seconds, init, _peak_memory(self._process.pid))
+        usage = Usage(start, seconds, init, _peak_memory(self._process.pid))
         return format_log(self.function, invocation.request_id, written, usage)
 
     def _command(self, directories: Directories, *, isolated: bool) -> list[str]:

@@ -1,6 +1,7 @@
 """The lines that Lambda adds to the log before and after each invocation, as text or as JSON."""
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,8 @@ class Usage:
 
     Attributes
     ----------
+    start
+        Time at which the invocation started.
     seconds
         Duration of the invocation.
     init
@@ -22,6 +25,7 @@ class Usage:
         Peak memory in MB.
     """
 
+    start: datetime
     seconds: float
     init: float | None
     memory: int
@@ -56,15 +60,18 @@ def _json(function: Function, request_id: str, written: str, usage: Usage) -> st
         "maxMemoryUsedMB": usage.memory,
         **({"initDurationMs": round(usage.init * 1000, 3)} if usage.init is not None else {}),
     }
-    start = _event("platform.start", {"requestId": request_id, "version": function.version})
-    report = _event("platform.report", {"requestId": request_id, "metrics": metrics})
+    start = _event(usage.start, "platform.start", {"requestId": request_id, "version": function.version})
+    report = _event(datetime.now(UTC), "platform.report", {"requestId": request_id, "metrics": metrics})
     return f"{start}{written}{report}"
 
 
-def _event(kind: str, record: dict[str, Any]) -> str:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"time": now, "type": kind, "record": record}) + "\n"
+def _event(time: datetime, kind: str, record: dict[str, Any]) -> str:
+    text = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"time": text, "type": kind, "record": record}) + "\n"
 
 
 def _billed(usage: Usage) -> int:
-    return int(usage.seconds * 1000) + 1
+    """Return the duration of the invocation and of its initialization in milliseconds, rounded up."""
+    # AWS bills the initialization of all functions since 2025-08-01:
+    # https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/
+    return math.ceil(round((usage.seconds + (usage.init or 0)) * 1000, 3))

@@ -3,6 +3,7 @@
 import copy
 import datetime
 import json
+import math
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -72,12 +73,16 @@ def start_sync_execution(self: Any) -> ActionResult:
     execution.start()
     output = {key: value for key, value in execution.to_start_sync_execution_output().items() if value is not None}
     output["status"] = execution.sync_execution_status.value
-    milliseconds = (execution.stop_date - execution.start_date) / datetime.timedelta(milliseconds=1)
     output["billingDetails"] = {
         "billedMemoryUsedInMB": BILLED_MEMORY,
-        "billedDurationInMilliseconds": BILLING_INCREMENT * int(milliseconds // BILLING_INCREMENT + 1),
+        "billedDurationInMilliseconds": billed_duration(execution.stop_date - execution.start_date),
     }
     return ActionResult(output)
+
+
+def billed_duration(duration: datetime.timedelta) -> int:
+    """Return the billed duration of an EXPRESS execution in milliseconds, a multiple of BILLING_INCREMENT."""
+    return BILLING_INCREMENT * math.ceil(duration / datetime.timedelta(milliseconds=BILLING_INCREMENT))
 
 
 def describe_execution(self: Any) -> ActionResult:

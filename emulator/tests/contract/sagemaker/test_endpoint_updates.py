@@ -24,6 +24,9 @@ from ..images import IMAGES
 from .resources import SageMaker
 
 
+PAUSE = 0.02  # seconds between two requests of a thread: enough requests for all tests, and time for other processes
+
+
 def is_running(pid: int) -> bool:
     """Return whether a process with this ID exists."""
     return start_time(pid) is not None
@@ -43,7 +46,7 @@ class Load:
         self._over = threading.Event()
 
     def _send_requests(self) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(PAUSE):
             try:
                 self.models[self._sagemaker.invoke_json(self._endpoint)["model"]] += 1
             except Exception as error:

@@ -120,6 +120,8 @@ def test_channel_must_contain_exactly_one_recordio_file(tmp_path: Path) -> None:
         ("0\t0\t1\t0.png", "line 1 has 2 labels: more than one requires multi_label=1"),
         ("0\t0\tmissing.png", r"line 1 names missing\.png, which is not in the train channel"),
         ("0\t0\t../validation/0.png", "which is outside the train channel"),
+        ("0\t0\ta\0.png", r"line 1 names 'a\\x00\.png', which is not a valid path"),
+        (f"0\t0\t{'a' * 300}.png", "line 1 names 'aaa.*, which is not a valid path"),
         ("0\t0\t0.png\n0\t1\t1.png", "line 2 repeats index 0 of an earlier line"),
     ],
     ids=lambda value: value.replace("\t", " ").replace("\n", " ") if "\t" in value or value[0].isdigit() else "",

@@ -1,5 +1,6 @@
-"""The status of an execution, and the description of an execution that ends at the same time."""
+"""The status, the billed duration and the description of an execution, also of one that ends at the same time."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -59,3 +60,8 @@ def test_description_contains_the_outcome_only_if_the_status_is_final(reads: int
 
     # THEN
     assert ("output" in described) == ("stopDate" in described) == (described["status"] == "SUCCEEDED")
+
+
+@pytest.mark.parametrize(("milliseconds", "billed"), [(0.5, 100), (100, 100), (100.5, 200), (300, 300)])
+def test_duration_of_an_express_execution_is_billed_in_steps_of_100_ms(milliseconds: float, billed: int) -> None:
+    assert executions.billed_duration(timedelta(milliseconds=milliseconds)) == billed

@@ -262,7 +262,13 @@ def test_figures_are_written_for_labelled_images(tmp_path: Path) -> None:
 
 
 def test_no_figures_are_written_without_labels(tmp_path: Path) -> None:
+    # GIVEN the figures of an earlier evaluation
+    write_figures(evaluated(make_captures(*TRAFFIC), *LOW, *HIGH), tmp_path)
+
+    # WHEN
     write_figures(evaluated(make_captures(("a", 0, 0.9))), tmp_path)
+
+    # THEN the earlier figures are deleted
     assert list(tmp_path.iterdir()) == []
 
 

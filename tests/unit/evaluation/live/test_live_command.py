@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
+from common.files import NoResultError, read_result
 from common.times import TimeRangeError
 from scripts import live
 from scripts.command.environment import Environment
@@ -196,6 +197,21 @@ def test_error_says_why_there_is_nothing_to_evaluate(
 ) -> None:
     with pytest.raises(error, match=message):
         run(**options)
+
+
+def test_reason_why_nothing_is_captured_replaces_an_earlier_result(run: Any, tmp_path: Path) -> None:
+    # GIVEN
+    run()
+    (result,) = tmp_path.rglob("live.json")
+
+    # WHEN
+    with pytest.raises(OperatorError, match="captures no data"):
+        run(stack={"data_capture_enabled": False})
+
+    # THEN
+    with pytest.raises(NoResultError, match="captures no data"):
+        read_result(result.parent, "live", {"model"})
+    assert not list(tmp_path.rglob("live_*.png"))
 
 
 def test_error_names_the_first_malformed_line_if_no_record_can_be_read(run: Any, s3: FakeS3) -> None:

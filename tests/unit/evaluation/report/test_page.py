@@ -21,7 +21,15 @@ from evaluation.report.results import FILES, Reader, Results
 from evaluation.report.sections import SECTIONS
 from evaluation.report.verdict import Status
 from evaluation.report.verdict_section import decide_on
-from tests.unit.evaluation.report.live_results import REVIEWED, make_entry, make_live, make_unlabelled_live
+from tests.unit.evaluation.report.live_results import (
+    DRIFT,
+    REVIEWED,
+    make_change,
+    make_drift,
+    make_entry,
+    make_live,
+    make_unlabelled_live,
+)
 from tests.unit.evaluation.report.pages import TRAINING, all_results, monitored, results_of, write_results
 from tests.unit.evaluation.runs import make_execution, make_run
 
@@ -219,7 +227,7 @@ def test_the_page_is_written_even_if_the_list_of_classes_is_invalid(tmp_path: Pa
 def test_a_section_says_why_its_command_produced_no_result(tmp_path: Path, target: str) -> None:
     # GIVEN
     directory = write_results(tmp_path)
-    with pytest.raises(NoResultError), explain_missing_result(directory / RESULT_FILES[target]):
+    with pytest.raises(NoResultError), explain_missing_result(directory, target):
         raise NoResultError("no captured records, only 2 malformed lines")
 
     # WHEN
@@ -227,6 +235,24 @@ def test_a_section_says_why_its_command_produced_no_result(tmp_path: Path, targe
 
     # THEN
     assert '<p class="note">no captured records, only 2 malformed lines</p>' in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_small_p_values_are_shown_as_a_limit(tmp_path: Path) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    change = make_change("brightness", 1e-12, has_drifted=True)
+    write_json(directory / "drift.json", make_drift({**DRIFT, "changes": [change]}))
+    live: Any = make_live()
+    live["comparison"]["labelled"] = {**live["comparison"]["labelled"], "p_value": 1e-6}
+    write_json(directory / "live.json", live)
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert '<td class="number">&lt;1e-09</td>' in page
+    assert '<td class="number">&lt;0.001</td>' in page
 
 
 @pytest.mark.usefixtures("plain_figures")
