@@ -89,6 +89,19 @@ class PriceTable:
         self.checked: str = content["checked"]
         self._prices = content["prices"]
 
+    def check_region(self, region: str) -> None:
+        """Check that the prices are those of a region.
+
+        Raises
+        ------
+        OperatorError
+            The prices are those of another region.
+        """
+        if region != self.region:
+            raise OperatorError(
+                f"{PRICES.name} has prices for {self.region} only (got {region}): add the region's prices"
+            )
+
     def hourly(self, name: str) -> float:
         """Return an item's price in USD per hour; a monthly price is divided by HOURS_PER_MONTH."""
         price = self._prices[name]
@@ -136,11 +149,7 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
     OperatorError
         The plan's region is not the region of the prices, or an instance type has no price.
     """
-    region = plan["variables"]["region"]["value"]
-    if region != prices.region:
-        raise OperatorError(
-            f"{PRICES.name} has prices for {prices.region} only, but the plan is for {region}: add its prices"
-        )
+    prices.check_region(plan["variables"]["region"]["value"])
     variables = {name: variable.get("value") for name, variable in plan["variables"].items()}
     planned = list(resources(plan["planned_values"]["root_module"]))
     costs = sorted(all_costs(planned, variables, prices), key=lambda cost: -cost.hourly)

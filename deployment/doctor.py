@@ -11,6 +11,7 @@ from common.aws import Clients
 from common.errors import OperatorError
 from common.names import resource_prefix
 from deployment import quotas
+from deployment.cost import DRIFT_INSTANCE
 from deployment.existing_resources import conflict_advice, find_imports
 from deployment.notifications import INACTIVE
 from deployment.quotas import Usage, quota_name
@@ -137,7 +138,8 @@ def check_quotas(account: Account) -> Iterator[Finding]:
         if name not in found:
             yield Finding("no answer", "quota", f"Service Quotas has no quota `{name}`", "Check the instance type")
         elif found[name] < count:
-            fix = f"Request {count} or more at {quotas.CONSOLE}, or set another instance type"
+            change = "drift_schedule = null" if "processing" in name else "another instance type"
+            fix = f"Request {count} or more at {quotas.CONSOLE}, or set {change}"
             yield Finding("FAILED", "quota", f"{name} is {found[name]}, and {count} are needed", fix)
         else:
             yield Finding("ok", "quota", f"{name} is {found[name]}, and {count} are needed")
@@ -148,8 +150,8 @@ def instance_needs(settings: Mapping[str, Any]) -> dict[str, int]:
 
     During an update of the endpoint, the new and the old instances run at the same time, so the endpoint needs twice
     its instances: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
-    The instances of the built-in algorithm are not included, because only `make train ALGORITHM=image-classification`
-    uses them.
+    The instances of `make train ALGORITHM=image-classification` and the second instance of `make tune` are not
+    included, because an environment works without these commands.
     """
     usage: Usage = "spot training job usage" if settings["training_spot"] else "training job usage"
     needs = {
@@ -159,6 +161,8 @@ def instance_needs(settings: Mapping[str, Any]) -> dict[str, int]:
     if settings["serverless"] is None:
         most = settings["endpoint_max_instance_count"] or settings["endpoint_instance_count"]
         needs[quota_name(settings["endpoint_instance_type"], "endpoint usage")] = 2 * most
+    if settings["drift_schedule"] and settings["capture_percentage"]:
+        needs[quota_name(DRIFT_INSTANCE, "processing job usage")] = 1
     return needs
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import jmespath
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws import Clients, error_code, error_message
 from common.errors import OperatorError
@@ -36,7 +36,7 @@ class ResourceConflictError(OperatorError):
 
 
 class RefusedLookupError(OperatorError):
-    """AWS refuses the request that would show whether a planned resource exists."""
+    """The request that would show whether a planned resource exists fails, or an existing key cannot be imported."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Imports:
     content : content of the plan, as `Terraform.show` returns it; empty if the plan is empty
     own : import IDs of the existing resources that belong to the environment, by Terraform address
     conflicting : import IDs of the existing resources that do not belong to the environment, by Terraform address
-    refused : reasons why AWS did not say whether a planned resource exists, by Terraform address
+    refused : reasons why planned resources cannot be looked up or imported, by Terraform address
     """
 
     plan: Plan
@@ -76,7 +76,7 @@ def plan_with_imports(
     ResourceConflictError
         A resource with a planned name exists, but does not have the environment's tags.
     RefusedLookupError
-        AWS does not say whether a planned resource exists.
+        A planned resource cannot be looked up or imported.
     TerraformError
         The plan fails.
     """
@@ -86,8 +86,8 @@ def plan_with_imports(
     if imports.refused:
         reasons = "; ".join(f"{address} ({reason})" for address, reason in imports.refused.items())
         raise RefusedLookupError(
-            "nothing was changed, because AWS did not say whether resources of "
-            f"{terraform.environment} exist: {reasons}"
+            f"nothing was changed, because resources of {terraform.environment} cannot be looked up or imported: "
+            f"{reasons}"
         )
     if imports.conflicting:
         names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.conflicting.items())
@@ -107,7 +107,7 @@ def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
     # without refresh, because the later destroy plan refreshes the resources in the state
     imports = find_imports(terraform, client, refresh=False)
     for address, reason in imports.refused.items():
-        print(f"AWS did not say whether {address} exists: {reason}")
+        print(f"{address} cannot be looked up or imported: {reason}")
     print_imports(imports)
     if imports.own:
         terraform.apply(terraform.plan(imports=imports.own, targets=imports.own))
@@ -169,7 +169,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
 
 
 def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the import IDs of existing resources, and the reasons why lookups were refused, both by address."""
+    """Return the import IDs of existing resources, and the reasons why others cannot be imported, both by address."""
     creations = [
         change for change in changes if change["change"]["actions"] == ["create"] and change["type"] in LOOKUPS
     ]
@@ -185,6 +185,8 @@ def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tup
     for change in creations:
         try:
             import_id = find_import_id(LOOKUPS[change["type"]], {**general, **planned_attributes(change)}, clients)
+            if import_id and change["type"] == "aws_kms_key":
+                check_key(import_id, clients)
         except RefusedLookupError as error:
             refused[change["address"]] = str(error)
         else:
@@ -205,30 +207,56 @@ def find_import_id(lookup: Lookup, attributes: Mapping[str, Any], clients: Clien
     Raises
     ------
     RefusedLookupError
-        AWS refuses the request.
+        The request fails.
     """
     try:
         parameters = fill(lookup.parameters, attributes)
         import_id = lookup.import_id.format_map(attributes)
     except KeyError:
         return None
-    try:
-        response = request(clients(lookup.service), lookup.operation, parameters)
-    except ClientError as error:
-        if is_missing(error):
-            return None
-        if lookup.operation == "head_bucket" and (reason := BUCKET_ERRORS.get(error_code(error))):
-            raise RefusedLookupError(f"the bucket {parameters['Bucket']} {reason}") from error
-        raise RefusedLookupError(f"{error.operation_name}: {error_message(error).rstrip('.')}") from error
-    found: str | None = jmespath.search(import_id, response)
+    response = request(clients(lookup.service), lookup.operation, parameters)
+    found: str | None = None if response is None else jmespath.search(import_id, response)
     return found
 
 
+def check_key(key_id: str, clients: Clients) -> None:
+    """Check that a KMS key is not waiting for its deletion, because Terraform treats such a key as deleted.
+
+    Raises
+    ------
+    RefusedLookupError
+        The key is waiting for its deletion, or the request fails.
+    """
+    key = request(clients("kms"), "describe_key", {"KeyId": key_id})
+    if key and key["KeyMetadata"]["KeyState"] == "PendingDeletion":
+        raise RefusedLookupError(
+            f"the KMS key {key_id} is waiting for its deletion: run `aws kms cancel-key-deletion --key-id {key_id}` "
+            f"and `aws kms enable-key --key-id {key_id}`, or delete the key's alias to create a new key"
+        )
+
+
 def request(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-    """Return the response to a request; the pages of a paginated operation are combined."""
-    if client.can_paginate(operation):
-        return client.get_paginator(operation).paginate(**parameters).build_full_result()
-    return getattr(client, operation)(**parameters)
+    """Return the response to a request, or None if the resource does not exist.
+
+    The pages of a paginated operation are combined.
+
+    Raises
+    ------
+    RefusedLookupError
+        AWS refuses the request, or cannot be reached.
+    """
+    try:
+        if client.can_paginate(operation):
+            return client.get_paginator(operation).paginate(**parameters).build_full_result()
+        return getattr(client, operation)(**parameters)
+    except BotoCoreError as error:
+        raise RefusedLookupError(" ".join(str(error).split()).rstrip(".")) from error
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        if operation == "head_bucket" and (reason := BUCKET_ERRORS.get(error_code(error))):
+            raise RefusedLookupError(f"the bucket {parameters['Bucket']} {reason}") from error
+        raise RefusedLookupError(f"{error.operation_name}: {error_message(error).rstrip('.')}") from error
 
 
 def fill(template: Any, attributes: Mapping[str, Any]) -> Any:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-Usage = Literal["endpoint usage", "training job usage", "spot training job usage", "transform job usage"]
+Usage = Literal[
+    "endpoint usage", "training job usage", "spot training job usage", "transform job usage", "processing job usage"
+]
 
 SERVICE = "sagemaker"
 # The first operation returns only the quotas that have an applied value in the account:
@@ -39,7 +41,7 @@ def instance_quota(instance_type: str, usage: Usage, client: Any) -> int | None:
 
 
 def quotas(names: Collection[str], client: Any) -> dict[str, int]:
-    """Return the values of SageMaker quotas by name; names of quotas that do not exist are omitted.
+    """Return the values of SageMaker quotas by name; quotas that do not exist or have no value are omitted.
 
     SageMaker has thousands of quotas, and no request finds a quota by its name. Therefore the function lists quotas
     until all names are found.
@@ -61,4 +63,6 @@ def quotas(names: Collection[str], client: Any) -> dict[str, int]:
 def _all_quotas(client: Any) -> Iterator[tuple[str, int]]:
     for operation in OPERATIONS:
         for page in client.get_paginator(operation).paginate(ServiceCode=SERVICE):
-            yield from ((quota["QuotaName"], int(quota["Value"])) for quota in page["Quotas"])
+            for quota in page["Quotas"]:
+                if "Value" in quota:  # a quota that Service Quotas cannot read has an ErrorReason and no value
+                    yield quota["QuotaName"], int(quota["Value"])

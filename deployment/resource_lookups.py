@@ -43,6 +43,17 @@ class Lookup:
 
 
 LOOKUPS = {
+    # AWS refuses to register an existing target again if the request has tags, as the provider's requests do
+    "aws_appautoscaling_target": Lookup(
+        "application-autoscaling",
+        "describe_scalable_targets",
+        "ScalableTargets[0] && '{service_namespace}/{resource_id}/{scalable_dimension}'",
+        {
+            "ServiceNamespace": "{service_namespace}",
+            "ResourceIds": ["{resource_id}"],
+            "ScalableDimension": "{scalable_dimension}",
+        },
+    ),
     "aws_budgets_budget": Lookup(
         "budgets", "describe_budget", "'{account}:{name}'", {"AccountId": "{account}", "BudgetName": "{name}"}
     ),
@@ -88,7 +99,8 @@ LOOKUPS = {
         "iam", "get_policy", "Policy.Arn", {"PolicyArn": "arn:{partition}:iam::{account}:policy/{name}"}
     ),
     "aws_iam_role": Lookup("iam", "get_role", "Role.RoleName", {"RoleName": "{name}"}),
-    # ListAliases and not DescribeKey, which the deployment role may call only for keys with the environment's tag
+    # ListAliases and not DescribeKey, because the roles may describe only keys, so that AWS may deny a request for an
+    # alias that does not exist
     "aws_kms_alias": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='{name}'].AliasName | [0]", owner="target_key_id"
     ),
@@ -165,7 +177,6 @@ LOOKUPS = {
 # parent resource deletes it
 CREATED_AGAIN = {
     "aws_appautoscaling_policy",
-    "aws_appautoscaling_target",
     "aws_cloudwatch_log_metric_filter",
     "aws_iam_role_policy",
     "aws_s3_bucket_lifecycle_configuration",

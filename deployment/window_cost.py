@@ -123,12 +123,18 @@ def endpoint_rows(
 
 
 def job_rows(prefix: str, start: datetime, end: datetime, *, prices: PriceTable, sagemaker: Any) -> Iterator[CostRow]:
-    """Yield the cost of the jobs that were created in the time range, for each kind and instance type."""
+    """Yield the cost of the jobs that were created in the time range, for each kind and instance type.
+
+    Parameters
+    ----------
+    prefix : beginning of the names of the environment's jobs
+    """
     for kind in JOBS:
         pages = sagemaker.get_paginator(f"list_{kind.operation}s").paginate(
             NameContains=prefix, CreationTimeAfter=start, CreationTimeBefore=end
         )
-        names = [job[f"{kind.field}Name"] for page in pages for job in page[f"{kind.field}Summaries"]]
+        listed = (job[f"{kind.field}Name"] for page in pages for job in page[f"{kind.field}Summaries"])
+        names = [name for name in listed if name.startswith(prefix)]  # NameContains finds the prefix anywhere
         describe = getattr(sagemaker, f"describe_{kind.operation}")
         jobs = [describe(**{f"{kind.field}Name": name}) for name in names]
         by_type = sorted(((kind.resources(job), kind.seconds(job)) for job in jobs), key=lambda each: _type(each[0]))

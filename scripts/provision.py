@@ -34,6 +34,8 @@ from registry.trained_classes import ClassesDifferError
 from scripts.command.environment import Environment
 from scripts.command.runner import run_command
 
+ENDPOINT = "aws_sagemaker_endpoint"
+
 
 def plan(environment: Environment) -> None:
     """Save a plan, and print the resources that it changes."""
@@ -92,10 +94,36 @@ def apply(environment: Environment) -> None:
     saved = environment.terraform.saved_plan()
     environment.terraform.init()
     content, stack = environment.terraform.show(saved), deployed_stack(environment)
+    check_endpoint_exists(environment.name, content, stack)
     check_instance_count(environment.name, content, stack)
     prepare(content, stack)
     provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
     warn_without_subscriber(environment)
+
+
+def check_endpoint_exists(environment: str, content: Mapping[str, Any], stack: Stack | None) -> None:
+    """Check that the endpoint still exists if a saved plan keeps or updates it.
+
+    The schedule may have deleted the endpoint since the plan was saved. Terraform would then not create it again, and
+    an update would fail after other resources have changed.
+
+    Raises
+    ------
+    OperatorError
+        The plan keeps or updates an endpoint that does not exist or is being deleted.
+    """
+    is_kept = any(
+        each["type"] == ENDPOINT and not {"create", "delete"} & set(each["change"]["actions"])
+        for each in content.get("resource_changes", ())
+    )
+    if not (stack and is_kept):
+        return
+    live = endpoint.describe_endpoint(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
+    if live is None or live["EndpointStatus"] == "Deleting":
+        raise OperatorError(
+            f"nothing was applied, because endpoint {stack.endpoint_name} was deleted after the plan was made, for "
+            f"example at the end of its lifetime: run `make plan apply ENV={environment}`, or run the workflow again"
+        )
 
 
 def check_instance_count(environment: str, content: Mapping[str, Any], stack: Stack | None) -> None:

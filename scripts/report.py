@@ -137,14 +137,21 @@ def cost(environment: Environment, window: Window, known: Outcomes | None) -> Co
     Parameters
     ----------
     known : outcomes of the executions in the time range; None if they could not be read
+
+    Raises
+    ------
+    OperatorError
+        There are no prices for the environment's region.
     """
+    prices = read_prices()
+    prices.check_region(environment.stack.region)
     return window_cost(
         environment.name,
         environment.stack.endpoint_name,
         window.start,
         window.end,
         images=known.classified if known else None,
-        prices=read_prices(),
+        prices=prices,
         sagemaker=environment.client("sagemaker"),
     )
 

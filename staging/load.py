@@ -2,8 +2,9 @@
 
 import base64
 import json
+import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -15,21 +16,23 @@ from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
 from staging.images import SIDE, SPLITS
-from staging.manifest import MANIFEST, PRETRAINING, Manifest, SplitSize, StoredObject, read_json
+from staging.manifest import MANIFEST, PRETRAINING, Manifest, SplitSize, StoredObject, is_training_shard, read_json
 from staging.source import Source
 from staging.transform import Dataset
 
-PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
+PENDING = "manifest.pending.json"  # ID of an unfinished run, and keys that it or earlier runs may have written
+SIMULTANEOUS = "another command staged at the same time: run `make stage` again"
 DELETE_BATCH = 1000  # maximum keys of a DeleteObjects request
 T = TypeVar("T")
 CONTENT_TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
 
 
 def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
-    """Upload a data set and write its manifest; leave objects that staging did not write unchanged.
+    """Upload a data set and write its manifest; leave objects that staging did not write unchanged, except for shards.
 
     There is no `manifest.json` while objects change, so no other command reads a partial data set. If a run is
-    interrupted, the next run completes its work.
+    interrupted, the next run completes its work. Shards of other data sets are deleted, because training jobs read all
+    shards in their channels.
 
     Parameters
     ----------
@@ -38,31 +41,69 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
     Raises
     ------
     StagingError
-        S3 refused to delete an outdated object, or a manifest in the bucket is damaged.
+        S3 refused to delete an outdated object, a manifest in the bucket is damaged, or another run changed objects at
+        the same time.
     """
     manifest = _describe(dataset, source)
     target = manifest.objects
-    before = read_json(bucket, MANIFEST, dict, s3=s3) or {}
-    pending = read_json(bucket, PENDING, list, s3=s3)
+    before, pending = _read_state(bucket, s3=s3)
     listing = _list(bucket, s3=s3)
-    written = {*before.get("objects", ()), *(pending or ())}
+    written = _keys(before, pending).union(filter(is_training_shard, listing))
     changed = _changed(bucket, target, listing, s3=s3)
     outdated = sorted((written - set(target)) & set(listing))
     location = f"{len(target)} objects in s3://{bucket}"
     if manifest.to_json() == before and pending is None and not changed and not outdated:
         print(f"{location}: nothing changed")
         return manifest
-    _put_json(bucket, PENDING, sorted(written | set(target)), s3=s3)
-    s3.delete_object(Bucket=bucket, Key=MANIFEST)
+    # the comparison takes a while, and `written` lacks the keys of a run that has started since
+    if _read_state(bucket, s3=s3) != (before, pending):
+        raise StagingError(SIMULTANEOUS)
+    run = secrets.token_hex(8)
+    _start(bucket, run, written | set(target), s3=s3)
     upload = partial(_put_file, bucket, dataset.files(), target, s3=s3)
     _in_parallel(upload, changed, description="uploading")
     _delete(bucket, outdated, s3=s3)
+    _check_only_run(bucket, run, written | set(target), s3=s3)
     _put_json(bucket, MANIFEST, manifest.to_json(), s3=s3)
     s3.delete_object(Bucket=bucket, Key=PENDING)
     print(f"{location}: {len(changed)} uploaded, {len(outdated)} deleted")
-    if before.get("reviewed") and not manifest.reviewed:
+    if before and before.get("reviewed") and not manifest.reviewed:
         print("the reviewed images are no longer staged: `make retrain` adds them again")
     return manifest
+
+
+def _read_state(bucket: str, *, s3: Any) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the content of the manifest and of PENDING; None for an object that does not exist."""
+    return read_json(bucket, MANIFEST, dict, s3=s3), read_json(bucket, PENDING, dict, s3=s3)
+
+
+def _keys(manifest: dict[str, Any] | None, pending: dict[str, Any] | None) -> set[str]:
+    """Return the keys in the manifest and in PENDING."""
+    return {*(manifest or {}).get("objects", ()), *(pending or {}).get("keys", ())}
+
+
+def _start(bucket: str, run: str, keys: Collection[str], *, s3: Any) -> None:
+    """Store the keys that a run may have written, and delete the manifest."""
+    _put_json(bucket, PENDING, {"run": run, "keys": sorted(keys)}, s3=s3)
+    s3.delete_object(Bucket=bucket, Key=MANIFEST)
+
+
+def _check_only_run(bucket: str, run: str, keys: Collection[str], *, s3: Any) -> None:
+    """Check that no other run, such as one in another clone, has started since this run started.
+
+    Otherwise, both runs may have written or deleted any of their objects, so the data set of neither run is complete.
+    The keys of both runs are stored, so that the next run deletes objects that it does not need.
+
+    Parameters
+    ----------
+    run : ID of this run
+    keys : keys that this run or earlier runs may have written
+    """
+    manifest, pending = _read_state(bucket, s3=s3)  # there is a manifest if the other run has finished
+    if pending and pending.get("run") == run:
+        return
+    _start(bucket, run, _keys(manifest, pending).union(keys), s3=s3)
+    raise StagingError(SIMULTANEOUS)
 
 
 def _describe(dataset: Dataset, source: Source) -> Manifest:

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from common.aws import error_code
 from staging.checksum import content_md5
 from staging.errors import StagingError
+from staging.recordio import SUFFIX
 
 MANIFEST = "manifest.json"
 PRETRAINING = "pretrain"  # folder of the images of other classes, and name of the training channel that reads it
+CHANNELS = ("train", "validation", PRETRAINING)  # folders that training jobs read
 Format = Literal["images", "recordio"]
 T = TypeVar("T")
 
@@ -30,6 +32,11 @@ class ManifestMissingError(StagingError):
 def digest_classes(classes: Sequence[str]) -> str:
     """Return a digest of class names and their order."""
     return content_md5(",".join(classes).encode())
+
+
+def is_training_shard(key: str) -> bool:
+    """Return whether a key is that of a RecordIO shard that training jobs read, even if no manifest lists it."""
+    return key.partition("/")[0] in CHANNELS and key.endswith(SUFFIX)
 
 
 class _StrictModel(BaseModel):

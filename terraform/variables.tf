@@ -24,6 +24,11 @@ variable "region" {
     condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.region))
     error_message = "region must be an AWS region such as us-east-1 (got ${jsonencode(var.region)})."
   }
+
+  validation {
+    condition     = !startswith(var.region, "us-gov-")
+    error_message = "region must not be a region of AWS GovCloud (US), where AWS Budgets does not exist (got ${jsonencode(var.region)})."
+  }
 }
 
 variable "classes" {

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from common.s3 import list_objects
-from staging.manifest import Manifest
+from common.terminal import counted
+from staging.manifest import MANIFEST, Manifest, is_training_shard
 from training import packages
 from training.algorithms import CONTAINER, Algorithm, StagedData
 from training.errors import TrainingRequestError
@@ -93,9 +94,9 @@ def describe_data(manifest: Manifest) -> StagedData:
 
 
 def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
-    """Check that the staged classes match the environment's settings, and that all objects of the manifest exist.
+    """Check the staged data: the classes match the settings, all objects exist, and there are no other shards.
 
-    Without this check, a job would fail minutes after its launch.
+    Without this check, a job would fail minutes after its launch, or train on shards that the manifest does not list.
 
     Parameters
     ----------
@@ -105,7 +106,8 @@ def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, env
     Raises
     ------
     TrainingRequestError
-        The staged classes differ from the settings, or staged objects are missing.
+        The staged classes differ from the settings, staged objects are missing, or there are shards that the manifest
+        does not list.
     """
     advice = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
@@ -120,6 +122,12 @@ def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, env
         raise TrainingRequestError(
             f"{len(missing)} of {len(manifest.objects)} staged objects are missing from s3://{bucket}, such as "
             f"{', '.join(missing[:MAX_NAMES_SHOWN])}: {advice}"
+        )
+    unlisted = sorted(filter(is_training_shard, existing - set(manifest.objects)))
+    if unlisted:
+        raise TrainingRequestError(
+            f"training jobs would also read {counted(len(unlisted), 'shard')} in s3://{bucket} that {MANIFEST} does "
+            f"not list, such as {', '.join(unlisted[:MAX_NAMES_SHOWN])}: {advice}, which deletes unlisted shards"
         )
 
 

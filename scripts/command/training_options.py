@@ -33,8 +33,8 @@ def make_training_request(environment: Environment) -> TrainingRequest:
     Raises
     ------
     TrainingRequestError
-        A hyperparameter or the instance type is invalid, the staged data are incomplete, or their classes differ from
-        the environment's settings.
+        A hyperparameter or the instance type is invalid, the staged data are incomplete, their classes differ from the
+        environment's settings, or there are shards that the manifest does not list.
     ManifestMissingError
         No data are staged.
     """

@@ -55,6 +55,7 @@ def test_settings_come_from_environment_variables_the_file_and_defaults(
         ("threshold = 2", r"^settings of test: threshold must be between 0 and 1 \(got 2\)\.$"),
         ('threshold = "x"', "var.threshold .*: a number is required"),
         ('region = ""', r'region must be an AWS region such as us-east-1 \(got ""\)'),
+        ('region = "us-gov-west-1"', r'where AWS Budgets does not exist \(got "us-gov-west-1"\)'),
         ('classes = ["a,b", "c"]', r'without commas, such as bicycle \(got \["a,b","c"\]\)'),
         ('classes = ["a", null]', r'without commas, such as bicycle \(got \["a",null\]\)'),
         ("classes = [", r"^settings of test, line 3 \(empty\): Missing expression"),

@@ -198,6 +198,27 @@ def test_scalable_targets_can_be_tagged_and_untagged(emulator: Any) -> None:
     assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"b": "2", "c": "3"}
 
 
+def test_existing_scalable_target_can_be_updated_but_not_registered_with_tags(emulator: Any) -> None:
+    # GIVEN
+    scaling = emulator.client("application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{unique('endpoint')}/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    arn = scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2, Tags={"a": "1"})["ScalableTargetARN"]
+    # WHEN
+    with pytest.raises(ClientError, match="The scalable target that you tried to tag already exists"):
+        scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=4, Tags={"a": "2"})
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=3)
+    # THEN
+    (found,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[target["ResourceId"]])[
+        "ScalableTargets"
+    ]
+    assert found["MaxCapacity"] == 3
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "1"}
+
+
 def test_budget_keeps_tags_and_subscribers_when_it_is_updated(emulator: Any) -> None:
     # GIVEN
     budgets, name, account = emulator.client("budgets"), unique("budget"), "123456789012"

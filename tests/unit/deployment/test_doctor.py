@@ -19,7 +19,10 @@ NUMBER = "123456789012"
 IDENTITY = {"Account": NUMBER, "Arn": f"arn:aws:iam::{NUMBER}:user/operator"}
 ENDPOINT = "ml.m5.xlarge for endpoint usage"
 QUEUE, DASHBOARD = "module.a.aws_sqs_queue.this[0]", "module.b.aws_cloudwatch_dashboard.this"
-ENOUGH = dict.fromkeys((ENDPOINT, "ml.m5.xlarge for training job usage", "ml.m5.xlarge for transform job usage"), 2)
+DRIFT = "ml.m5.xlarge for processing job usage"
+ENOUGH = dict.fromkeys(
+    (ENDPOINT, "ml.m5.xlarge for training job usage", "ml.m5.xlarge for transform job usage", DRIFT), 2
+)
 # Error code of the not-found error of each operation
 MISSING = {
     "list_subscriptions_by_topic": "NotFound",
@@ -242,5 +245,27 @@ def test_endpoint_with_scaling_needs_twice_its_maximum_instance_count(dev: dict[
 
 
 def test_serverless_endpoint_needs_no_quota_for_endpoint_instances(dev: dict[str, Any]) -> None:
-    needs = instance_needs({**dev, "serverless": {"max_concurrency": 5}, "training_spot": True})
+    serverless = {"serverless": {"max_concurrency": 5}, "capture_percentage": 0}
+    needs = instance_needs({**dev, **serverless, "training_spot": True})
     assert list(needs) == ["ml.m5.xlarge for spot training job usage", "ml.m5.xlarge for transform job usage"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"), [({}, 1), ({"drift_schedule": None}, None), ({"capture_percentage": 0}, None)]
+)
+def test_scheduled_drift_jobs_need_a_processing_instance(
+    dev: dict[str, Any], changes: dict[str, Any], expected: int | None
+) -> None:
+    assert instance_needs({**dev, **changes}).get(DRIFT) == expected
+
+
+def test_missing_processing_instance_is_reported_with_the_setting_that_needs_it(
+    check: Callable[..., dict[str, Finding]],
+) -> None:
+    # WHEN
+    found = [{"QuotaName": name, "Value": 0 if name == DRIFT else count} for name, count in ENOUGH.items()]
+    finding = check(list_service_quotas={"Quotas": found})["quota"]
+
+    # THEN
+    assert finding.text == f"{DRIFT} is 0, and 1 are needed"
+    assert finding.fix.endswith("or set drift_schedule = null")

@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import xform_name
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from common.paths import TERRAFORM_DIRECTORY
 from deployment.existing_resources import (
@@ -22,13 +22,16 @@ from deployment.terraform import Plan
 
 OWN, OTHER = {"Project": "scones", "Environment": "dev"}, {"Project": "scones", "Environment": "prod"}
 
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
 
 class FakeAws:
     """AWS clients of an account.
 
     Parameters
     ----------
-    existing : names of roles and dashboards, and IDs of VPCs, that exist
+    existing : names of roles and dashboards, and IDs of VPCs and scalable resources, that exist; IDs of KMS keys that
+        are not waiting for their deletion
     """
 
     class Meta:
@@ -71,6 +74,20 @@ class FakeAws:
     def describe_budget(self, **_: str) -> dict[str, Any]:
         message = "User: some is not authorized to perform: budgets:ViewBudget."
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "DescribeBudget")
+
+    def get_queue_url(self, **_: str) -> dict[str, Any]:
+        raise EndpointConnectionError(endpoint_url="https://sqs.example.com")
+
+    def list_aliases(self) -> dict[str, Any]:
+        return {"Aliases": [{"AliasName": "alias/scones-dev", "TargetKeyId": "some-key"}]}
+
+    def describe_key(self, **request: str) -> dict[str, Any]:
+        state = "Enabled" if request["KeyId"] in self.existing else "PendingDeletion"
+        return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state}}
+
+    def describe_scalable_targets(self, **request: Any) -> dict[str, Any]:
+        assert (request["ServiceNamespace"], request["ScalableDimension"]) == ("sagemaker", DIMENSION)
+        return {"ScalableTargets": [{"ResourceId": name} for name in request["ResourceIds"] if name in self.existing]}
 
     def describe_subnets(self, **request: Any) -> dict[str, Any]:
         vpc, cidr = (each["Values"] for each in request["Filters"])
@@ -128,6 +145,7 @@ class FakeTerraform:
         self.applied.append((self.imports, self.targets))
 
 
+KEY = {"aws_kms_key.this": {"tags_all": OWN}}
 ROLE = {"aws_iam_role.this": {"name": "some-role", "tags_all": OWN}}
 
 
@@ -243,6 +261,52 @@ def test_subnet_is_imported_after_its_vpc(make_terraform: Any) -> None:
     assert terraform.imports == {"aws_vpc.this": "vpc-1", "aws_subnet.this": "subnet-1"}
 
 
+def test_missing_resource_that_cannot_have_tags_is_not_imported(make_terraform: Any) -> None:
+    # GIVEN
+    terraform = make_terraform(
+        {"aws_cloudwatch_dashboard.this": {"dashboard_name": "some", "dashboard_body": "{}"}}, {}
+    )
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws())
+
+    # THEN
+    assert terraform.imports == {}
+
+
+def test_key_that_is_not_waiting_for_its_deletion_is_imported(make_terraform: Any) -> None:
+    # GIVEN
+    terraform = make_terraform(KEY, KEY)
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws("some-key"))
+
+    # THEN
+    assert terraform.imports == {"aws_kms_key.this": "some-key"}
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_existing_scalable_target_is_imported(make_terraform: Any, existing: bool) -> None:
+    # GIVEN
+    resource = "endpoint/some/variant/AllTraffic"
+    planned = {
+        "aws_appautoscaling_target.this": {
+            "service_namespace": "sagemaker",
+            "resource_id": resource,
+            "scalable_dimension": DIMENSION,
+            "tags_all": OWN,
+        }
+    }
+    terraform = make_terraform(planned, planned)
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws(resource if existing else "another"))
+
+    # THEN
+    expected = {"aws_appautoscaling_target.this": f"sagemaker/{resource}/{DIMENSION}"} if existing else {}
+    assert terraform.imports == expected
+
+
 def test_import_into_state_applies_a_plan_that_targets_only_imported_resources(make_terraform: Any) -> None:
     # GIVEN
     terraform = make_terraform({**ROLE, "aws_iam_role.other": {"name": "new", "tags_all": OWN}}, ROLE)
@@ -263,8 +327,10 @@ BUDGET = {"aws_budgets_budget.this": {"name": "some", "tags_all": OWN}}
         ({"aws_s3_bucket.this": {"bucket": "some-403", "tags_all": OWN}}, "the bucket some-403 exists in another acc"),
         ({"aws_s3_bucket.this": {"bucket": "some-301", "tags_all": OWN}}, "the bucket some-301 exists in another reg"),
         (BUDGET, "DescribeBudget: User: some is not authorized to perform: budgets:ViewBudget)"),
+        ({"aws_sqs_queue.this": {"name": "some"}}, 'Could not connect to the endpoint URL: "https://sqs.example.com"'),
+        (KEY, "the KMS key some-key is waiting for its deletion: run `aws kms cancel-key-deletion --key-id some-key`"),
     ],
-    ids=["bucket of another account", "bucket in another region", "missing permission"],
+    ids=["bucket of another account", "bucket in another region", "missing permission", "no connection", "deleted key"],
 )
 def test_error_of_a_refused_lookup_has_the_resource_address_and_the_reason(
     make_terraform: Any, planned: Any, message: str
@@ -289,7 +355,8 @@ def test_import_into_state_prints_a_refused_lookup_and_imports_the_other_resourc
 
     # THEN
     assert terraform.applied == [({"aws_iam_role.this": "some-role"}, ["aws_iam_role.this"])]
-    assert "AWS did not say whether aws_budgets_budget.this exists: DescribeBudget: User" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "aws_budgets_budget.this cannot be looked up or imported: DescribeBudget: User" in output
 
 
 def test_every_resource_type_in_terraform_has_a_lookup_or_can_be_created_again() -> None:

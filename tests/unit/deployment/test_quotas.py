@@ -15,11 +15,14 @@ class FakeServiceQuotas:
 
     Parameters
     ----------
-    applied, defaults : pages of applied quotas and of AWS's default quotas
+    applied, defaults : pages of applied quotas and of AWS's default quotas; a quota whose value is None has an
+        ErrorReason and no Value
     refusal : error code with which requests fail; by default, they succeed
     """
 
-    def __init__(self, applied: list[dict[str, float]], defaults: list[dict[str, float]], refusal: str = "") -> None:
+    def __init__(
+        self, applied: list[dict[str, float | None]], defaults: list[dict[str, float | None]], refusal: str = ""
+    ) -> None:
         self.pages = {"list_service_quotas": applied, "list_aws_default_service_quotas": defaults}
         self.refusal = refusal
         self.read = 0
@@ -35,7 +38,11 @@ class FakeServiceQuotas:
             raise ClientError({"Error": {"Code": self.refusal, "Message": "no"}}, self.operation)
         for page in self.pages[self.operation]:
             self.read += 1
-            yield {"Quotas": [{"QuotaName": name, "Value": value} for name, value in page.items()]}
+            quotas = [
+                {"QuotaName": name, **({"ErrorReason": {}} if value is None else {"Value": value})}
+                for name, value in page.items()
+            ]
+            yield {"Quotas": quotas}
 
 
 def test_applied_quota_takes_precedence_over_the_default() -> None:
@@ -45,6 +52,14 @@ def test_applied_quota_takes_precedence_over_the_default() -> None:
     # THEN
     assert instance_quota("ml.m5.xlarge", "endpoint usage", client) == 4
     assert instance_quota("ml.g5.xlarge", "training job usage", client) == 0
+
+
+def test_quota_that_service_quotas_cannot_read_is_skipped() -> None:
+    # GIVEN applied quotas without a value
+    client = FakeServiceQuotas([{"other": None, TRAINING: None, ENDPOINT: 4.0}], [{TRAINING: 1.0}])
+
+    # THEN
+    assert quotas([ENDPOINT, TRAINING], client) == {ENDPOINT: 4, TRAINING: 1}
 
 
 def test_no_further_page_is_read_once_all_quotas_are_found() -> None:

@@ -121,6 +121,11 @@ def test_jobs_have_a_row_for_each_kind_and_instance_type() -> None:
     assert found.total == pytest.approx(2 * read_prices().hourly("ml.m5.xlarge"))
 
 
+def test_job_of_another_project_whose_name_contains_the_prefix_is_not_counted() -> None:
+    other = {**JOB, "TrainingJobName": "other-scones-local-vehicles-1"}
+    assert cost(FakeSageMaker(training=[other])).rows == []
+
+
 def test_serverless_endpoint_has_no_hours() -> None:
     # WHEN
     (row,) = cost(FakeSageMaker(START, instance_type=None)).rows

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
 from deployment import function_code, plan_content
@@ -31,7 +32,7 @@ class FakeAws:
     def __init__(self) -> None:
         self.code = BUILT
         self.quota = 100.0
-        self.endpoint = {
+        self.endpoint: Any = {
             "EndpointStatus": "InService",
             "EndpointConfigName": "scones-local-vehicles-1",
             "ProductionVariants": [{"DesiredInstanceCount": 3}],
@@ -48,7 +49,10 @@ class FakeAws:
     def get_waiter(self, _: str) -> Any:
         return SimpleNamespace(wait=lambda **_: None)
 
-    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:
+    def describe_endpoint(self, *, EndpointName: str) -> Any:
+        if self.endpoint is None:
+            error = {"Code": "ValidationException", "Message": f'Could not find endpoint "{EndpointName}".'}
+            raise ClientError({"Error": error}, "DescribeEndpoint")
         return self.endpoint
 
     def get_paginator(self, _: str) -> Any:
@@ -58,7 +62,7 @@ class FakeAws:
 
 
 class FakeTerraform:
-    """Terraform with one plan, which replaces the endpoint configuration."""
+    """Terraform with one plan, which replaces the endpoint configuration; `endpoint` is its action on the endpoint."""
 
     environment = "local"
 
@@ -68,6 +72,7 @@ class FakeTerraform:
         self.path = directory / "terraform.tfplan"
         self.variables: Any = None
         self.maximum: int | None = 5
+        self.endpoint = "update"
 
     def outputs(self) -> dict[str, Any]:
         return asdict(make_stack(function_code_sha256={FUNCTION: sha256(BUILT)}))
@@ -81,10 +86,15 @@ class FakeTerraform:
     def show(self, _: Plan) -> dict[str, Any]:
         variants = {"production_variants": [{"instance_type": "ml.m5.xlarge", "initial_instance_count": 3}]}
         change = {"actions": ["create", "delete"], "before": variants, "after": variants}
-        kind = "aws_sagemaker_endpoint_configuration"
+        changes = {
+            "aws_sagemaker_endpoint_configuration": change,
+            "aws_sagemaker_endpoint": {"actions": [self.endpoint]},
+        }
         return {
             "variables": {"endpoint_max_instance_count": {"value": self.maximum}},
-            "resource_changes": [{"type": kind, "address": f"{kind}.this", "change": change}],
+            "resource_changes": [
+                {"type": kind, "address": f"{kind}.this", "change": each} for kind, each in changes.items()
+            ],
         }
 
     def saved_plan(self) -> Plan:
@@ -201,6 +211,33 @@ def test_saved_plan_does_not_undo_a_scale_out(
         apply(environment)
     else:
         with pytest.raises(OperatorError, match=r"scaled to 4 instances .* deploys 3: run `make plan apply ENV=local`"):
+            apply(environment)
+
+    # THEN
+    assert account.changes == (["apply"] if applied else [])
+
+
+@pytest.mark.parametrize("live", [None, {"EndpointStatus": "Deleting"}], ids=["deleted", "being deleted"])
+@pytest.mark.parametrize(("action", "applied"), [("no-op", False), ("update", False), ("create", True)])
+def test_saved_plan_that_keeps_a_deleted_endpoint_is_not_applied(
+    account: FakeAws,
+    environment: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    live: Any,
+    action: str,
+    applied: bool,
+) -> None:
+    # GIVEN
+    account.endpoint = live
+    environment.terraform.endpoint = action
+    monkeypatch.setattr(endpoint, "delete_endpoint", lambda name, *, sagemaker: None)
+    monkeypatch.setattr(endpoint, "check_endpoint", lambda *_, **__: None)
+
+    # WHEN
+    if applied:
+        apply(environment)
+    else:
+        with pytest.raises(OperatorError, match=r"vehicles was deleted after .* run `make plan apply ENV=local`"):
             apply(environment)
 
     # THEN

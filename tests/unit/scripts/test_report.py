@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from common.errors import OperatorError
 from common.files import StepMissingError
 from common.times import TimeRangeError
 from deployment.read_stack import StackMissingError
@@ -67,6 +68,16 @@ def test_page_is_written_and_an_error_raised_for_a_time_range_in_the_future(
     page = (directory / "report.html").read_text()
     assert page.count("SINCE must not be in the future (got 2099-01-01") == 3
     assert "Confidence and threshold" in page
+
+
+def test_costs_in_a_region_without_prices_are_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr("scripts.command.environment.read_stack", lambda terraform: make_stack(region="eu-west-1"))
+    deployed = environment()
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=r"has prices for us-east-1 only \(got eu-west-1\)"):
+        report.cost(deployed, deployed.window, None)
 
 
 @pytest.mark.parametrize(

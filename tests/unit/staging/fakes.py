@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +33,7 @@ class FakeS3:
     objects : content, ETag and metadata of each object, by key
     writes : operation and key of each write, such as `put train/a.png`
     writes_left : number of writes after which each write raises InterruptedRunError; None if there is no limit
+    before_put : functions that the next write of a key calls before it writes, by key
     denies_deletes : whether `delete_objects` deletes nothing, and returns an error for the first object
     """
 
@@ -40,6 +41,7 @@ class FakeS3:
         self.objects: dict[str, dict[str, Any]] = {}
         self.writes: list[str] = []
         self.writes_left: int | None = None
+        self.before_put: dict[str, Callable[[], None]] = {}
         self.denies_deletes = False
         self._opaque = opaque_etags
         self._lock = threading.Lock()
@@ -58,6 +60,7 @@ class FakeS3:
         Metadata: dict[str, str] | None = None,
         IfNoneMatch: str | None = None,
     ) -> dict[str, Any]:
+        self.before_put.pop(Key, lambda: None)()
         digest = hashlib.md5(Body, usedforsecurity=False)
         assert ContentMD5 in (None, base64.b64encode(digest.digest()).decode())
         with self._lock:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import staging.load as load_module
 from staging.archive import read_archive
 from staging.errors import StagingError
 from staging.load import PENDING, load
@@ -32,6 +33,13 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
     return lambda *classes: transform(
         archive, classes=classes or ("bicycle", "motorcycle"), directory=tmp_path / "data"
     )
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Dataset:
+    """A data set in shards."""
+    archive = read_archive(write_archive(tmp_path / "other.tar.gz"))
+    return transform(archive, classes=("bicycle", "motorcycle"), directory=tmp_path / "other", data_format="recordio")
 
 
 def load_into(s3: FakeS3, dataset: Dataset, *, source: str = "a source") -> Manifest:
@@ -143,6 +151,78 @@ def test_only_images_that_staging_wrote_are_deleted(make_dataset: Callable[..., 
 
     # THEN
     assert set(s3.list_keys()) == {*unrelated, *images.files(), "manifest.json"}
+
+
+def test_unlisted_shards_in_the_folders_that_training_jobs_read_are_deleted(
+    make_dataset: Callable[..., Dataset],
+) -> None:
+    # GIVEN a complete data set, and shards that no manifest lists
+    s3, images = FakeS3(), make_dataset()
+    load_into(s3, images)
+    for key in ("train/train-00000.rec", "validation/other.rec", "pretrain/pretrain-00000.rec", "test/kept.rec"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"a shard")
+
+    # WHEN
+    load_into(s3, images)
+
+    # THEN
+    assert set(s3.list_keys()) == {*images.files(), "manifest.json", "test/kept.rec"}
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True], ids=["complete", "interrupted"])
+def test_run_fails_if_another_run_starts_before_its_end(
+    make_dataset: Callable[..., Dataset], shards: Dataset, is_interrupted: bool
+) -> None:
+    # GIVEN a run of another clone that starts while this run uploads, and that is complete or interrupted
+    s3, images = FakeS3(), make_dataset()
+
+    def run_other() -> None:
+        with contextlib.suppress(InterruptedRunError):
+            load_into(s3, shards)
+
+    def interrupt() -> None:
+        raise InterruptedRunError
+
+    s3.before_put["train.lst"] = run_other
+    if is_interrupted:
+        s3.before_put["validation/validation-00000.rec"] = interrupt
+
+    # WHEN
+    with pytest.raises(StagingError, match="another command staged at the same time: run `make stage` again"):
+        load_into(s3, images)
+
+    # THEN no manifest describes the mixture of both data sets
+    assert "manifest.json" not in s3.objects
+
+    # WHEN
+    load_into(s3, images)
+
+    # THEN
+    assert contains(s3, images)
+    assert PENDING not in s3.objects
+
+
+def test_run_fails_without_changes_if_another_run_ends_before_its_first_write(
+    make_dataset: Callable[..., Dataset], shards: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a run of another clone that starts and ends while this run compares the objects
+    s3, images = FakeS3(), make_dataset()
+    compare = load_module._changed
+
+    def run_other(*arguments: Any, **options: Any) -> list[str]:
+        monkeypatch.undo()
+        load_into(s3, shards)
+        return compare(*arguments, **options)
+
+    monkeypatch.setattr(load_module, "_changed", run_other)
+
+    # WHEN
+    with pytest.raises(StagingError, match="another command staged at the same time: run `make stage` again"):
+        load_into(s3, images)
+
+    # THEN
+    assert contains(s3, shards)
+    assert read_manifest(BUCKET, s3=s3).format == "recordio"
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first-staging", "different-classes-staged-before"])

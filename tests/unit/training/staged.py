@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from staging.manifest import Manifest, StoredObject
@@ -12,10 +13,14 @@ MANIFEST = make_manifest(objects={key: StoredObject(size=1, md5=key) for key in 
 
 
 class FakeS3:
-    """A bucket with the manifest of the staged data, and all objects of the manifest except for `missing`."""
+    """A bucket with the manifest of the staged data.
 
-    def __init__(self, manifest: Manifest, *missing: str) -> None:
-        self._manifest, self._missing = manifest, missing
+    The bucket also has all objects of the manifest except for `missing`, and the objects `unlisted`.
+    """
+
+    def __init__(self, manifest: Manifest, *missing: str, unlisted: Sequence[str] = ()) -> None:
+        self._manifest = manifest
+        self._keys = {*manifest.objects, *unlisted} - {*missing}
 
     def get_object(self, **request: str) -> dict[str, Any]:
         assert request["Key"] == "manifest.json"
@@ -25,5 +30,4 @@ class FakeS3:
         return self
 
     def paginate(self, **request: str) -> list[dict[str, Any]]:
-        keys = [key for key in self._manifest.objects if key.startswith(request["Prefix"]) and key not in self._missing]
-        return [{"Contents": [{"Key": key} for key in keys]}]
+        return [{"Contents": [{"Key": key} for key in self._keys if key.startswith(request["Prefix"])]}]

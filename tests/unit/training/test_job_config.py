@@ -103,8 +103,20 @@ def test_error_about_missing_objects_or_different_classes_advises_to_stage_again
         check_staged(MANIFEST, classes=classes, bucket="bucket", environment="dev", s3=s3)
 
 
+def test_error_about_unlisted_shards_names_them_and_advises_to_stage_again() -> None:
+    s3 = FakeS3(MANIFEST, unlisted=["train/train-00001.rec", "train/train-00000.rec"])
+    reason = (
+        "training jobs would also read 2 shards in s3://bucket that manifest.json does not list, such as "
+        "train/train-00000.rec, train/train-00001.rec: run `make stage ENV=dev`"
+    )
+
+    with pytest.raises(TrainingRequestError, match=re.escape(reason)):
+        check_staged(MANIFEST, classes=["bicycle", "motorcycle"], bucket="bucket", environment="dev", s3=s3)
+
+
 def test_complete_staged_data_are_accepted() -> None:
-    s3 = FakeS3(MANIFEST)
+    # GIVEN also an image that no list of labels names, which training jobs ignore
+    s3 = FakeS3(MANIFEST, unlisted=["train/mine.png"])
 
     check_staged(MANIFEST, classes=["bicycle", "motorcycle"], bucket="bucket", environment="dev", s3=s3)
 
