@@ -23,7 +23,6 @@ from ..functions import unique
 from ..images import IMAGES
 from .resources import SageMaker
 
-
 PAUSE = 0.02  # seconds between two requests of a thread: enough requests for all tests, and time for other processes
 
 
