@@ -435,8 +435,8 @@ variable "key_users" {
   default     = null
 
   validation {
-    condition     = alltrue([for user in coalesce(var.key_users, []) : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[a-z-]+/.+$", user))])
-    error_message = "key_users must be ARNs such as arn:aws:iam::<account>:role/<name>, with `*` only in the name (got ${jsonencode(var.key_users)})."
+    condition     = alltrue([for user in coalesce(var.key_users, []) : can(regex("^arn:aws[a-z-]*:(iam::[0-9]{12}:(user|role)|sts::[0-9]{12}:federated-user)/.+$", user))])
+    error_message = "key_users must be ARNs of users or roles, such as arn:aws:iam::<account>:role/<name>, with `*` only in the name; for an assumed role, use the role's ARN (got ${jsonencode(var.key_users)})."
   }
 }
 

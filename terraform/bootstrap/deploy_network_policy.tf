@@ -46,6 +46,8 @@ data "aws_iam_policy_document" "deploy_network" {
     }
   }
 
+  # Terraform sends only the tags that have changed. A request for an existing resource may therefore lack the tag
+  # `Environment`, but must not change it.
   statement {
     sid = "ManageNetwork"
     actions = [
@@ -55,6 +57,7 @@ data "aws_iam_policy_document" "deploy_network" {
       "ec2:CreateRouteTable",
       "ec2:CreateSecurityGroup",
       "ec2:CreateSubnet",
+      "ec2:CreateTags",
       "ec2:CreateVpc",
       "ec2:CreateVpcEndpoint",
       "ec2:Delete*",
@@ -67,6 +70,12 @@ data "aws_iam_policy_document" "deploy_network" {
     condition {
       test     = "StringEquals"
       variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:RequestTag/Environment"
       values   = [each.key]
     }
   }

@@ -15,6 +15,7 @@ data "aws_iam_policy_document" "read" {
       "kms:ListAliases",
       "logs:DescribeLogGroups",
       "sagemaker:List*",
+      "servicequotas:ListAWSDefaultServiceQuotas",
       "servicequotas:ListServiceQuotas",
       "sns:GetSubscriptionAttributes",
       "ssm:DescribeParameters",

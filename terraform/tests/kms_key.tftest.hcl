@@ -65,7 +65,12 @@ run "named_users_restrict_use_and_grants" {
   }
 
   variables {
-    users = ["arn:aws:iam::123456789012:role/scones-test-*"]
+    users = [
+      "arn:aws:iam::123456789012:role/scones-test-*",
+      "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/us-east-2/AWSReservedSSO_engineer_0123456789abcdef",
+      "arn:aws-us-gov:iam::123456789012:user/engineer",
+      "arn:aws:sts::123456789012:federated-user/engineer",
+    ]
   }
 
   assert {
@@ -93,4 +98,20 @@ run "invalid_variables_are_rejected" {
   }
 
   expect_failures = [var.prefix, var.users, var.deletion_window_in_days]
+}
+
+# For an assumed role, aws:PrincipalArn is the role's ARN:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+run "assumed_role_sessions_are_rejected_as_users" {
+  command = plan
+
+  module {
+    source = "./modules/kms_key"
+  }
+
+  variables {
+    users = ["arn:aws:sts::123456789012:assumed-role/engineer/session"]
+  }
+
+  expect_failures = [var.users]
 }

@@ -112,7 +112,7 @@ run "values_of_the_wrong_kind_are_rejected" {
   ]
 }
 
-run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" {
+run "fractions_incomplete_instance_types_reserved_environment_and_role_session_are_rejected" {
   command = plan
 
   variables {
@@ -125,6 +125,7 @@ run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" 
     provider_max_retries    = -1
     endpoint_instance_type  = "ml."
     training_instance_type  = "ml.p3.2xlarge"
+    key_users               = ["arn:aws:sts::123456789012:assumed-role/engineer/session"]
   }
 
   expect_failures = [
@@ -137,6 +138,7 @@ run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" 
     var.provider_max_retries,
     var.endpoint_instance_type,
     var.training_instance_type,
+    var.key_users,
   ]
 }
 

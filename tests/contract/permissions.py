@@ -57,6 +57,7 @@ WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     "kms:CreateKey": "a new key has no ARN yet; a condition requires the environment's tag",
     "kms:TagResource": "as above: https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html",
     "sagemaker:List*": "lists have no resource",
+    "servicequotas:ListAWSDefaultServiceQuotas": "lists have no resource",
     "servicequotas:ListServiceQuotas": "lists have no resource",
     "sns:GetSubscriptionAttributes": "the action does not support subscriptions as resources",
     "ssm:DescribeParameters": "lists have no resource",

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore import xform_name
 
+from deployment import quotas
 from deployment.cost import resources as planned_resources
 from tests.contract.conftest import Bootstrap
 from tests.contract.permissions import (
@@ -350,6 +351,12 @@ def may_delete(policy: list[dict[str, Any]], arn: str) -> bool:
         )
         for statement in policy
     )
+
+
+def test_deployment_role_may_call_every_operation_that_looks_up_quotas() -> None:
+    names = boto3.client("service-quotas", region_name="us-east-1").meta.method_to_api_mapping
+
+    assert missing_actions({f"servicequotas:{names[operation]}" for operation in quotas.OPERATIONS}, "deploy") == set()
 
 
 def test_buckets_refuse_plain_http_and_are_not_public(production: Deployment) -> None:

@@ -86,6 +86,21 @@ run "roles_are_restricted_to_their_environment" {
     error_message = "The boundary must restrict keys to those with the environment's tag."
   }
 
+  # Terraform sends only the tags that have changed, so a request that tags an existing resource may lack `Environment`
+  assert {
+    condition = alltrue([
+      for name in ["dev", "prod"] : [
+        for statement in data.aws_iam_policy_document.deploy_network[name].statement : toset([
+          for condition in statement.condition : "${condition.test} ${condition.variable} ${join(" ", condition.values)}"
+        ]) if contains(statement.actions, "ec2:CreateTags")
+        ] == [
+        toset(["StringEquals aws:RequestTag/Environment ${name}", "StringEqualsIfExists aws:ResourceTag/Environment ${name}"]),
+        toset(["StringEquals aws:ResourceTag/Environment ${name}", "StringEqualsIfExists aws:RequestTag/Environment ${name}"]),
+      ]
+    ])
+    error_message = "A deployment role must be able to tag new VPC resources and those of its environment, but must not change the tag `Environment`."
+  }
+
   assert {
     condition = alltrue([
       for name in ["dev", "prod"] : [

@@ -24,8 +24,8 @@ variable "users" {
   default     = null
 
   validation {
-    condition     = alltrue([for user in coalesce(var.users, []) : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[a-z-]+/.+$", user))])
-    error_message = "users must be ARNs such as arn:aws:iam::<account>:role/<name>, with `*` only in the name (got ${jsonencode(var.users)})."
+    condition     = alltrue([for user in coalesce(var.users, []) : can(regex("^arn:aws[a-z-]*:(iam::[0-9]{12}:(user|role)|sts::[0-9]{12}:federated-user)/.+$", user))])
+    error_message = "users must be ARNs of users or roles, such as arn:aws:iam::<account>:role/<name>, with `*` only in the name; for an assumed role, use the role's ARN (got ${jsonencode(var.users)})."
   }
 }
 
