@@ -20,6 +20,10 @@ from common.s3 import THREADS, list_objects, split_url
 from common.terminal import progress_bar
 
 POLL_SECONDS = (0.5, 5.0)  # first and longest interval between two polls
+# DescribeExecution is eventually consistent: for about this time after the start or the redrive of an execution, its
+# response may be out of date.
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+CONSISTENCY_SECONDS = 30.0
 MAX_INPUT_BYTES = 256 * 1024  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MANIFEST_SUFFIXES = (".jsonl", ".csv")
 MAX_ERRORS_SHOWN = 10
@@ -154,8 +158,13 @@ def start(source: Mapping[str, Any], config: BatchConfig, *, states: Any) -> str
     return str(started["executionArn"])
 
 
-def resume(name: str, config: BatchConfig, *, states: Any) -> str:
-    """Redrive an execution if it failed, timed out or was stopped, and return its ARN.
+def resume(name: str, config: BatchConfig, *, states: Any) -> tuple[str, datetime | None]:
+    """Redrive an execution if it failed, timed out or was stopped.
+
+    Returns
+    -------
+    tuple
+        The execution's ARN, and the date of the redrive, or None if the execution was not redriven.
 
     Raises
     ------
@@ -163,9 +172,10 @@ def resume(name: str, config: BatchConfig, *, states: Any) -> str:
         The execution does not exist, or AWS refuses to redrive it.
     """
     arn = config.execution_arn(name)
+    redriven = None
     try:
         if states.describe_execution(executionArn=arn)["status"] in ("FAILED", "TIMED_OUT", "ABORTED"):
-            states.redrive_execution(executionArn=arn)
+            redriven = states.redrive_execution(executionArn=arn)["redriveDate"]
     except ClientError as error:
         if error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
             raise OperatorError(
@@ -177,13 +187,22 @@ def resume(name: str, config: BatchConfig, *, states: Any) -> str:
             f"batch execution {name} cannot be resumed: {error_message(error)}. Start another one with "
             "PREFIX, MANIFEST or KEYS"
         ) from error
-    return arn
+    return arn, redriven
 
 
 def follow(
-    arn: str, config: BatchConfig, *, states: Any, sleep: Callable[[float], None] = time.sleep
+    arn: str,
+    config: BatchConfig,
+    *,
+    redriven: datetime | None = None,
+    states: Any,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
     """Show the progress of an execution until it ends, and return its summary.
+
+    Parameters
+    ----------
+    redriven : date of the redrive that `resume` returned, or None if the execution was not redriven
 
     Raises
     ------
@@ -195,7 +214,7 @@ def follow(
     name = arn.rpartition(":")[2]
     command = f"make batch RESUME={name} ENV={config.environment}"
     try:
-        description = _wait(arn, states=states, sleep=sleep)
+        description = _wait(arn, redriven, states=states, sleep=sleep)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(
             f"batch execution {name} continues: follow it with `{command}`, or stop it with "
@@ -216,20 +235,37 @@ def follow(
     return summary
 
 
-def _wait(arn: str, *, states: Any, sleep: Callable[[float], None]) -> dict[str, Any]:
-    """Show the number of finished images until the execution ends, and return its description."""
+def _wait(arn: str, redriven: datetime | None, *, states: Any, sleep: Callable[[float], None]) -> dict[str, Any]:
+    """Show the number of finished images until the execution ends, and return its description.
+
+    Until CONSISTENCY_SECONDS have passed, ignore that the execution does not exist, or ended before it was redriven.
+    """
     interval, longest = POLL_SECONDS
+    waited = 0.0
     with progress_bar(desc="classifying", unit="image") as bar:
         while True:
-            description: dict[str, Any] = states.describe_execution(executionArn=arn)
-            for run in states.list_map_runs(executionArn=arn)["mapRuns"]:
-                counts = states.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
-                bar.total = counts["total"]
-                bar.update(counts["succeeded"] + counts["failed"] - bar.n)
-            if description["status"] != "RUNNING":
-                return description
+            may_be_stale = waited < CONSISTENCY_SECONDS
+            try:
+                description: dict[str, Any] = states.describe_execution(executionArn=arn)
+                for run in states.list_map_runs(executionArn=arn)["mapRuns"]:
+                    counts = states.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+                    bar.total = counts["total"]
+                    bar.update(counts["succeeded"] + counts["failed"] - bar.n)
+            except ClientError as error:
+                if error_code(error) != "ExecutionDoesNotExist" or not may_be_stale:
+                    raise
+            else:
+                is_stale = may_be_stale and not _includes(redriven, description)
+                if description["status"] != "RUNNING" and not is_stale:
+                    return description
             sleep(interval)
+            waited += interval
             interval = min(interval * 1.5, longest)
+
+
+def _includes(redriven: datetime | None, description: Mapping[str, Any]) -> bool:
+    """Return whether the description of an execution is not older than its redrive."""
+    return redriven is None or ("redriveDate" in description and description["redriveDate"] >= redriven)
 
 
 def download(summary: Mapping[str, Any], path: Path, *, s3: Any) -> None:

@@ -5,6 +5,7 @@ stopped.
 """
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,9 @@ def main(environment: Environment) -> None:
             environment=environment.name,
             sagemaker=environment.client("sagemaker"),
         )
-    arn = _execution(given[0], environment.options, config, states=states, s3=s3)
+    arn, redriven = _execution(given[0], environment.options, config, states=states, s3=s3)
     print(f"batch execution {arn.rpartition(':')[2]}")
-    summary = follow(arn, config, states=states)
+    summary = follow(arn, config, redriven=redriven, states=states)
     path: Path = environment.directory / FILE
     download(summary, path, s3=s3)
     print("\n".join(describe(summary)))
@@ -77,15 +78,25 @@ def main(environment: Environment) -> None:
     check(summary, path)
 
 
-def _execution(source: str, given: argparse.Namespace, config: BatchConfig, *, states: Any, s3: Any) -> str:
-    """Start or resume the execution that the options describe, and return its ARN."""
+def _execution(
+    source: str, given: argparse.Namespace, config: BatchConfig, *, states: Any, s3: Any
+) -> tuple[str, datetime | None]:
+    """Start or resume the execution that the options describe.
+
+    Returns
+    -------
+    tuple
+        The execution's ARN, and the date of the redrive, or None if the execution was not redriven.
+    """
     if source == "resume":
         return resume(given.resume, config, states=states)
     if source == "prefix":
-        return start(prefix_input(given.prefix, config, s3=s3), config, states=states)
-    if source == "manifest":
-        return start(manifest_input(given.manifest, config, s3=s3), config, states=states)
-    return start(keys_input(given.keys, config), config, states=states)
+        execution_input = prefix_input(given.prefix, config, s3=s3)
+    elif source == "manifest":
+        execution_input = manifest_input(given.manifest, config, s3=s3)
+    else:
+        execution_input = keys_input(given.keys, config)
+    return start(execution_input, config, states=states), None
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class ImageMissingError(Exception):
 
 
 class ImageTooLargeError(Exception):
-    """The image has more bytes than the model accepts."""
+    """The image has more bytes than the model or the endpoint accepts."""
 
 
 class ImageInvalidError(Exception):
@@ -139,6 +139,10 @@ def invoke(endpoint: str, image: bytes, uri: str, inference_id: Mapping[str, str
             # only the first line, because AWS's inference toolkit adds a traceback to the message
             reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
             raise ImageInvalidError(f"the model rejects {uri}: {reason}") from error
+        if isinstance(error, ClientError) and is_too_large(error):
+            raise ImageTooLargeError(
+                f"{uri} has {len(image)} bytes, which {endpoint} does not accept: {error}"
+            ) from error
         if isinstance(error, ClientError) and is_missing_endpoint(error):
             raise EndpointMissingError(f"{endpoint} does not exist: {error}") from error
         if isinstance(error, ClientError) and not is_transient(error):
@@ -150,6 +154,17 @@ def is_missing_endpoint(error: ClientError) -> bool:
     """Return whether the endpoint does not exist; SageMaker's ValidationError says so only in its message."""
     found = error.response["Error"]
     return found["Code"] == "ValidationError" and "not found" in found["Message"]
+
+
+def is_too_large(error: ClientError) -> bool:
+    """Return whether the request exceeds the endpoint's size limit.
+
+    An endpoint on instances responds with the status 413. A serverless endpoint, whose limit is lower, responds with a
+    ValidationError, whose message gives the reason: https://github.com/aws/sagemaker-python-sdk/issues/4271
+    """
+    found = error.response["Error"]
+    is_oversize = found["Code"] == "ValidationError" and "oversize body" in found["Message"]
+    return is_oversize or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413
 
 
 def is_rejection(error: ClientError) -> bool:

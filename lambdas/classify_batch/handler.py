@@ -33,7 +33,7 @@ THREADS = 16  # objects that are read at the same time; more would need more mem
 # Error codes of S3 after which a retry may succeed, although their HTTP status may be 400:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
-UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP status codes
+REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 413, 415, 500  # HTTP status codes
 
 # Error codes of InvokeEndpoint after which a retry may succeed:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
@@ -84,7 +84,7 @@ class ImageMissingError(ImageError):
 
 
 class ImageTooLargeError(ImageError):
-    """The image has more bytes than the model accepts."""
+    """The image has more bytes than the model or the endpoint accepts."""
 
 
 class ImageUnreadableError(ImageError):
@@ -313,22 +313,30 @@ def classify_group(group: list[tuple[Any, bytes | ImageError]], settings: Settin
 def classify(images: list[bytes], settings: Settings) -> list[Outcome]:
     """Return the outcome of each image.
 
-    A model rejects a request as a whole if one image is invalid. The function then sends each half of the images again,
-    until it has found the invalid images. The built-in algorithm rejects every request with several images (status
-    415), so the function sends each image again in a request of its own.
+    A model rejects a request as a whole if one image is invalid, and an endpoint refuses a request that is too large.
+    The function then sends each half of the images again, until it has found the images that fail alone, too. The
+    built-in algorithm rejects every request with several images (status 415), so the function sends each image again in
+    a request of its own.
     """
     try:
         return invoke(images, settings)
     except ClientError as error:
-        if not is_rejection(error):
+        if not is_rejection(error) and not is_too_large(error):
             raise
         if len(images) == 1:
-            # only the first line, because AWS's inference toolkit adds a traceback to the message
-            reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
-            return [ImageInvalidError(f"the model rejects the image: {reason}")]
+            return [image_error(error, images[0])]
         size = 1 if original_status(error) == UNSUPPORTED_MEDIA_TYPE else (len(images) + 1) // 2
     parts = (images[start : start + size] for start in range(0, len(images), size))
     return [outcome for part in parts for outcome in classify(part, settings)]
+
+
+def image_error(error: ClientError, image: bytes) -> ImageError:
+    """Return the error of an image whose request, with no other image, was rejected or too large."""
+    if is_too_large(error):
+        return ImageTooLargeError(f"the image has {len(image)} bytes, which the endpoint does not accept: {error}")
+    # only the first line, because AWS's inference toolkit adds a traceback to the message
+    reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
+    return ImageInvalidError(f"the model rejects the image: {reason}")
 
 
 def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
@@ -375,6 +383,17 @@ def is_missing_endpoint(error: ClientError) -> bool:
     """Return whether the endpoint does not exist; SageMaker's ValidationError says so only in its message."""
     found = error.response["Error"]
     return found["Code"] == "ValidationError" and "not found" in found["Message"]
+
+
+def is_too_large(error: ClientError) -> bool:
+    """Return whether the request exceeds the endpoint's size limit.
+
+    An endpoint on instances responds with the status 413. A serverless endpoint, whose limit is lower, responds with a
+    ValidationError, whose message gives the reason: https://github.com/aws/sagemaker-python-sdk/issues/4271
+    """
+    found = error.response["Error"]
+    is_oversize = found["Code"] == "ValidationError" and "oversize body" in found["Message"]
+    return is_oversize or status_of(error) == REQUEST_TOO_LARGE
 
 
 def is_rejection(error: ClientError) -> bool:

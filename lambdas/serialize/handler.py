@@ -50,7 +50,7 @@ class ImageMissingError(Exception):
 
 
 class ImageTooLargeError(Exception):
-    """The image has more bytes than the model accepts."""
+    """The image has more bytes than the model or the endpoint accepts."""
 
 
 class ImageInvalidError(Exception):

@@ -1,13 +1,15 @@
 """Summarize: add up the counts of all batches, and write a result line for each image of the batches that failed.
 
 The Distributed Map writes one line for each child execution to S3. The function streams these lines, and keeps only the
-key of each batch and the result lines of failed batches in memory. The lines have this format:
+key of each batch in memory. It writes the result lines of failed batches to a temporary file, because each line repeats
+the error message of its batch. The lines of the Distributed Map have this format:
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
 import hashlib
 import json
 import logging
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -54,12 +56,14 @@ def handler(event: Any, context: object) -> dict[str, Any]:
             written.add(batch["predictions"])
             totals.update({name: batch[name] for name in OUTCOMES})
             errors.update(batch["errors"])
-    lines = list(failed_lines(bucket, files, predictions, written))
-    if lines:
-        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
-        s3.put_object(Bucket=bucket, Key=f"{predictions}{FAILED_BATCHES}", Body=body)
-    totals.update({"images": len(lines), FAILED: len(lines)})
-    errors.update(line["error"] for line in lines)
+    with tempfile.TemporaryFile() as body:
+        for line in failed_lines(bucket, files, predictions, written):
+            body.write(f"{json.dumps(line)}\n".encode())
+            totals.update(("images", FAILED))
+            errors[line["error"]] += 1
+        if body.tell():
+            body.seek(0)
+            s3.put_object(Bucket=bucket, Key=f"{predictions}{FAILED_BATCHES}", Body=body)
     summary = {
         "execution": event.get("execution"),
         "predictions": f"s3://{bucket}/{predictions}",

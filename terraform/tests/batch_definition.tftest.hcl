@@ -55,12 +55,32 @@ run "each_source_runs_the_same_map" {
         for task in values(state.ItemProcessor.States) : alltrue([
           # an attempt of classify_batch may take 120 seconds, and an Express execution 300 seconds
           task.TimeoutSeconds > 120 && task.TimeoutSeconds < 300,
-          alltrue([for retry in task.Retry : retry.JitterStrategy == "FULL"]),
-          toset([for error in one(task.Retry).ErrorEquals : error if !startswith(error, "Lambda.")]) == toset(["EndpointUnavailableError", "StorageUnavailableError", "Runtime.ExitError"]),
+          task.Retry[0].JitterStrategy == "FULL",
+          toset([for error in task.Retry[0].ErrorEquals : error if !startswith(error, "Lambda.")]) == toset(["EndpointUnavailableError", "StorageUnavailableError", "Runtime.ExitError"]),
         ])
       ] if state.Type == "Map"
     ]))
     error_message = "Transient errors must be retried with jitter, within the time limit of an Express execution."
+  }
+
+  assert {
+    condition = alltrue([
+      for task in concat([jsondecode(output.json).States.Summarize], flatten([
+        for state in jsondecode(output.json).States : values(state.ItemProcessor.States) if state.Type == "Map"
+      ])) :
+      anytrue([
+        for retry in task.Retry : alltrue([
+          contains(retry.ErrorEquals, "Lambda.ResourceNotReadyException"),
+          contains(retry.ErrorEquals, "Lambda.ResourceConflictException"),
+          !can(retry.JitterStrategy),
+          retry.BackoffRate == 1,
+          retry.IntervalSeconds * retry.MaxAttempts > 90,
+          # the last attempt may take 120 seconds
+          retry.IntervalSeconds * retry.MaxAttempts + 120 < 300,
+        ])
+      ])
+    ])
+    error_message = "An inactive function must be invoked again for more than 90 seconds, within the time limit of an Express execution."
   }
 
   assert {

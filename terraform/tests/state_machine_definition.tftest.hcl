@@ -93,6 +93,20 @@ run "writes_are_retried_for_minutes_except_after_failed_conditions" {
     ])
     error_message = "A function that was killed must be invoked again."
   }
+
+  assert {
+    condition = alltrue([
+      for name in ["Serialize", "Classify", "Filter"] : anytrue([
+        for retry in jsondecode(output.json).States[name].Retry : alltrue([
+          contains(retry.ErrorEquals, "Lambda.ResourceNotReadyException"),
+          contains(retry.ErrorEquals, "Lambda.ResourceConflictException"),
+          # with full jitter, the mean delay is half of the maximum delay
+          sum([for attempt in range(retry.MaxAttempts) : min(pow(2, attempt), try(retry.MaxDelaySeconds, 3600))]) / 2 > 180,
+        ])
+      ])
+    ])
+    error_message = "A function that is inactive must be invoked again for much longer than the 90 seconds until it is active."
+  }
 }
 
 run "executions_for_an_object_version_with_an_item_succeed_with_the_prediction_as_output" {

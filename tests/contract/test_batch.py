@@ -234,8 +234,9 @@ def test_resumed_execution_does_not_repeat_written_batches(batches: Batches, tmp
         follow(arn, batches.config, states=batches.states)
 
     # WHEN the execution is resumed by its name
-    assert resume(name, batches.config, states=batches.states) == arn
-    summary = follow(arn, batches.config, states=batches.states)
+    resumed, redriven = resume(name, batches.config, states=batches.states)
+    assert resumed == arn
+    summary = follow(arn, batches.config, redriven=redriven, states=batches.states)
 
     # THEN every image has one result line, and no result that existed before was written again
     assert summary["classified"] == 40
@@ -245,7 +246,7 @@ def test_resumed_execution_does_not_repeat_written_batches(batches: Batches, tmp
     assert all(written.count(stored["Key"]) == 1 for stored in before)
 
     # AND for an execution that has succeeded, `resume` only returns the ARN
-    assert resume(name, batches.config, states=batches.states) == arn
+    assert resume(name, batches.config, states=batches.states) == (arn, None)
 
 
 def test_failed_batches_are_in_the_summary_or_fail_the_execution_if_there_are_too_many(
@@ -274,8 +275,8 @@ def test_failed_batches_are_in_the_summary_or_fail_the_execution_if_there_are_to
     # AND the execution that failed succeeds when it is resumed after the invalid objects are deleted
     for key in damaged:
         batches.s3.delete_object(Bucket=batches.config.bucket, Key=key)
-    resume(other, batches.config, states=batches.states)
-    assert follow(exceeding, batches.config, states=batches.states)["classified"] == 20
+    _, redriven = resume(other, batches.config, states=batches.states)
+    assert follow(exceeding, batches.config, redriven=redriven, states=batches.states)["classified"] == 20
 
 
 def start_named(batches: Batches, name: str, keys: list[str]) -> str:

@@ -17,6 +17,19 @@ locals {
   # again.
   repeatable_errors = concat(local.lambda_errors, ["Runtime.ExitError"])
 
+  # In a VPC, a function that has been idle for a long time is inactive. Its first invocation fails, and Lambda then takes
+  # up to about 90 seconds to connect the function to the VPC again, during which invocations fail too:
+  # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+  # The delays add up to two minutes. They have no jitter, because jitter would make some executions retry for less than
+  # 90 seconds.
+  not_ready_errors = ["ResourceNotReadyException", "ResourceConflictException", "ENINotReadyException", "EC2ThrottledException", "EC2UnexpectedException"]
+  not_ready_retry = {
+    ErrorEquals     = [for name in local.not_ready_errors : "Lambda.${name}"]
+    IntervalSeconds = 10
+    MaxAttempts     = 12
+    BackoffRate     = 1
+  }
+
   # Timeouts in seconds
   classify_timeout  = 130    # longer than the function timeout of classify_batch, 120 seconds
   summarize_timeout = 310    # longer than the function timeout of summarize, 300 seconds
@@ -93,8 +106,11 @@ locals {
     ResultSelector = { "counts.$" = "$.Payload" }
     OutputPath     = "$.counts"
     TimeoutSeconds = local.classify_timeout
-    Retry          = [merge(local.backoff, { ErrorEquals = concat(local.repeatable_errors, ["EndpointUnavailableError", "StorageUnavailableError"]) })]
-    End            = true
+    Retry = [
+      merge(local.backoff, { ErrorEquals = concat(local.repeatable_errors, ["EndpointUnavailableError", "StorageUnavailableError"]) }),
+      local.not_ready_retry,
+    ]
+    End = true
   }
 
   # The name of a state must be unique in the whole definition: https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
@@ -146,7 +162,7 @@ locals {
         ResultSelector = { "summary.$" = "$.Payload" }
         OutputPath     = "$.summary"
         TimeoutSeconds = local.summarize_timeout
-        Retry          = [merge(local.backoff, { ErrorEquals = local.repeatable_errors })]
+        Retry          = [merge(local.backoff, { ErrorEquals = local.repeatable_errors }), local.not_ready_retry]
         End            = true
       }
     })

@@ -5,9 +5,13 @@ locals {
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
+  # In a VPC, a function that has been idle for a long time is inactive. Its first invocation fails, and Lambda then takes
+  # up to about 90 seconds to connect the function to the VPC again, during which invocations fail too:
+  # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+  not_ready_errors = ["ResourceNotReadyException", "ResourceConflictException", "ENINotReadyException", "EC2ThrottledException", "EC2UnexpectedException"]
   # The retries continue for several minutes, because many simultaneous photographs may exceed the account's Lambda
   # concurrency.
-  lambda_retry = [merge(local.long_backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
+  lambda_retry = [merge(local.long_backoff, { ErrorEquals = [for name in concat(local.lambda_errors, local.not_ready_errors) : "Lambda.${name}"] })]
 
   # The function ended without a response, because it was killed, ran out of memory or timed out:
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-handling-failure-using-retry

@@ -4,6 +4,7 @@
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from evaluation.batches import (
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:scones-local-batch"
 ARN = "arn:aws:states:us-east-1:123456789012:execution:scones-local-batch:some-name"
+REDRIVEN = datetime(2026, 1, 2, tzinfo=UTC)
 CONFIG = BatchConfig("local", MACHINE, "some-bucket", ("test", "incoming"), "batch")
 SUMMARY = {
     "predictions": "s3://some-bucket/batch/some-name/predictions/",
@@ -96,11 +98,12 @@ class FakeStates:
         ended = {"SUCCEEDED": {"output": json.dumps(SUMMARY)}, "FAILED": {"error": self.error, "cause": "some cause"}}
         return {"status": status, "input": json.dumps(self.source), **ended.get(status, {})}
 
-    def redrive_execution(self, *, executionArn: str) -> None:
+    def redrive_execution(self, *, executionArn: str) -> dict[str, Any]:
         if self.refusal:
             error = {"Code": "ExecutionNotRedrivable", "Message": self.refusal}
             raise ClientError({"Error": error}, "RedriveExecution")
         self.calls.append(executionArn)
+        return {"redriveDate": REDRIVEN}
 
     def list_map_runs(self, *, executionArn: str) -> dict[str, Any]:
         return {"mapRuns": [{"mapRunArn": "some-run"}]}
@@ -276,8 +279,78 @@ def test_only_unsuccessful_executions_are_redriven(status: str, redriven: bool, 
     states = FakeStates(status)
 
     # WHEN / THEN
-    assert resume(name, CONFIG, states=states) == ARN
+    assert resume(name, CONFIG, states=states) == (ARN, REDRIVEN if redriven else None)
     assert states.calls == ([ARN] if redriven else [])
+
+
+class FakeDescriptions(FakeStates):
+    """A Step Functions client whose DescribeExecution returns the given descriptions in turn, or raises them.
+
+    The last description is repeated.
+    """
+
+    def __init__(self, *descriptions: dict[str, Any] | ClientError) -> None:
+        super().__init__("RUNNING")
+        self.descriptions = list(descriptions)
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        found = self.descriptions.pop(0) if len(self.descriptions) > 1 else self.descriptions[0]
+        if isinstance(found, ClientError):
+            raise found
+        return {"input": "{}", "output": json.dumps(SUMMARY), **found}
+
+
+EARLIER = REDRIVEN - timedelta(days=1)
+MISSING = ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": "none"}}, "DescribeExecution")
+
+
+@pytest.mark.parametrize(
+    "stale", [{"status": "FAILED"}, {"status": "FAILED", "redriveDate": EARLIER}], ids=["first redrive", "second"]
+)
+def test_failure_before_the_redrive_does_not_end_the_wait(stale: dict[str, Any]) -> None:
+    # GIVEN a description of the time before the redrive, as DescribeExecution is eventually consistent
+    states = FakeDescriptions(
+        stale,
+        {"status": "RUNNING", "redriveDate": REDRIVEN},
+        {"status": "SUCCEEDED", "redriveDate": REDRIVEN},
+    )
+
+    # WHEN / THEN
+    assert follow(ARN, CONFIG, redriven=REDRIVEN, states=states, sleep=lambda seconds: None) == SUMMARY
+
+
+def test_failure_after_the_redrive_ends_the_wait() -> None:
+    # GIVEN
+    states = FakeDescriptions({"status": "FAILED", "redriveDate": REDRIVEN})
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match="is FAILED"):
+        follow(ARN, CONFIG, redriven=REDRIVEN, states=states, sleep=lambda seconds: pytest.fail("waited"))
+
+
+def test_execution_that_was_just_started_need_not_exist_yet() -> None:
+    # GIVEN
+    states = FakeDescriptions(MISSING, {"status": "SUCCEEDED"})
+
+    # WHEN / THEN
+    assert follow(ARN, CONFIG, states=states, sleep=lambda seconds: None) == SUMMARY
+
+
+@pytest.mark.parametrize(
+    ("description", "error"), [(MISSING, ClientError), ({"status": "FAILED"}, OperatorError)], ids=["missing", "stale"]
+)
+def test_descriptions_that_stay_out_of_date_are_believed_after_half_a_minute(
+    description: dict[str, Any] | ClientError, error: type[Exception]
+) -> None:
+    # GIVEN
+    waits: list[float] = []
+
+    # WHEN
+    with pytest.raises(error):
+        follow(ARN, CONFIG, redriven=REDRIVEN, states=FakeDescriptions(description), sleep=waits.append)
+
+    # THEN
+    assert 30 <= sum(waits) < 40
 
 
 def test_error_says_why_an_execution_cannot_be_resumed() -> None:

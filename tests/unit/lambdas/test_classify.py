@@ -292,6 +292,26 @@ def test_permanent_error_of_the_endpoint_is_raised_unchanged(
     assert raised.value is error
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ValidationError", message="Request 4c3b has oversize body."),
+        client_error("413", status=413, message="HTTP content length exceeded 5246976 bytes."),
+    ],
+    ids=["serverless", "instances"],
+)
+def test_image_that_exceeds_the_endpoints_limit_raises_image_too_large_error(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: ClientError
+) -> None:
+    # GIVEN
+    event = {**make_event(PNG), "s3_bucket": "bucket"}
+
+    # WHEN / THEN
+    message = f"s3://bucket/test/image has {len(PNG)} bytes, which some-endpoint does not accept: {error}"
+    with pytest.raises(classify.ImageTooLargeError, match=re.escape(message)):
+        run(classify, monkeypatch, FakeRuntime(error=error), event)
+
+
 @pytest.mark.parametrize("status", [400, 413, 415])
 def test_error_for_a_rejected_image_has_the_models_reason_without_the_traceback(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int

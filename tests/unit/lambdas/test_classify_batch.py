@@ -82,12 +82,23 @@ class FakeRuntime:
     Parameters
     ----------
     accepts_json : whether the model accepts requests with several images
+    max_bytes : the endpoint's size limit of a request
+    oversize : exception that a request above this limit raises
     error : exception that each request raises
     """
 
-    def __init__(self, *, accepts_json: bool = True, error: Exception | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        accepts_json: bool = True,
+        max_bytes: int = 6 * 2**20,
+        oversize: Exception | None = None,
+        error: Exception | None = None,
+    ) -> None:
         self.requests: list[tuple[str, int]] = []  # content type, and number of images
         self.accepts_json = accepts_json
+        self.max_bytes = max_bytes
+        self.oversize = oversize
         self.error = error
 
     def invoke_endpoint(self, EndpointName: str, ContentType: str, Accept: str, Body: bytes) -> Any:
@@ -97,6 +108,8 @@ class FakeRuntime:
         is_json = ContentType == "application/json"
         images = [base64.b64decode(each["b64"]) for each in json.loads(Body)["instances"]] if is_json else [Body]
         self.requests.append((ContentType, len(images)))
+        if self.oversize and len(Body) > self.max_bytes:
+            raise self.oversize
         if is_json and not self.accepts_json:
             raise client_error("ModelError", 424, OriginalStatusCode=415, OriginalMessage="content type")
         if INVALID in images:
@@ -197,6 +210,47 @@ def test_request_with_several_images_does_not_exceed_the_size_limit(
     # THEN
     assert runtime.requests == [("application/json", 2), ("application/x-image", 1), ("application/x-image", 1)]
     assert {line["outcome"] for line in s3.lines()} == {"classified"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ValidationError", 400, "Request 4c3b has oversize body."),
+        client_error("413", 413, "HTTP content length exceeded 5246976 bytes."),
+    ],
+    ids=["serverless", "instances"],
+)
+def test_only_the_image_that_exceeds_the_endpoints_limit_fails(
+    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: ClientError
+) -> None:
+    # GIVEN 100 images, of which one exceeds the endpoint's limit
+    objects = {f"test/{number:03}": b"odd" for number in range(100)} | {"test/037": b"x" * 4_600_001}
+    s3, runtime = FakeS3(objects), FakeRuntime(max_bytes=4 * 2**20, oversize=error)
+
+    # WHEN
+    counts = run(classify_batch, monkeypatch, s3, runtime, list(objects))
+
+    # THEN
+    (failed,) = [line for line in s3.lines() if line["outcome"] == "failed"]
+    assert (failed["key"], failed["error"]) == ("test/037", "ImageTooLargeError")
+    assert failed["cause"].startswith("the image has 4600001 bytes, which the endpoint does not accept: ")
+    assert (counts["classified"], counts["failed"]) == (99, 1)
+
+
+def test_images_whose_common_request_exceeds_the_endpoints_limit_are_sent_in_smaller_requests(
+    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an endpoint whose limit is lower than the function's
+    objects = {f"test/{number}": b"x" * 301 for number in range(4)}
+    error = client_error("ValidationError", 400, "Request 4c3b has oversize body.")
+    s3, runtime = FakeS3(objects), FakeRuntime(max_bytes=1000, oversize=error)
+
+    # WHEN
+    run(classify_batch, monkeypatch, s3, runtime, list(objects))
+
+    # THEN
+    assert {line["outcome"] for line in s3.lines()} == {"classified"}
+    assert [images for _, images in runtime.requests] == [4, 2, 2]
 
 
 def test_limits_equal_those_of_the_model_container(classify_batch: ModuleType) -> None:

@@ -3,8 +3,9 @@
 
 import io
 import json
+import tracemalloc
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from botocore.response import StreamingBody
@@ -23,8 +24,8 @@ class FakeS3:
         content = self.objects[Key]
         return {"Body": StreamingBody(io.BytesIO(content), len(content))}
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
-        self.objects[Key] = Body
+    def put_object(self, Bucket: str, Key: str, Body: bytes | BinaryIO) -> None:
+        self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
 
 
 def succeeded(number: int, **counts: int) -> dict[str, Any]:
@@ -108,6 +109,32 @@ def test_each_image_of_a_failed_batch_has_a_line_with_the_error(
     ]
     assert (summary["images"], summary["classified"], summary["failed"]) == (4, 1, 3)
     assert summary["errors"] == {"EndpointUnavailableError": 2, "TIMED_OUT": 1}
+
+
+def test_memory_does_not_grow_with_the_size_of_the_result_lines(
+    summarize: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN 10 failed batches, whose result lines have 10 MB in total, and a bucket that does not keep the lines
+    batches = [failed([f"test/{batch}/{image}" for image in range(100)], Cause="x" * 10_000) for batch in range(10)]
+    sizes: list[int] = []
+
+    def put_object(self: FakeS3, Bucket: str, Key: str, Body: bytes | BinaryIO) -> None:
+        sizes.append(len(Body) if isinstance(Body, bytes) else Body.seek(0, io.SEEK_END))
+
+    monkeypatch.setattr(FakeS3, "put_object", put_object)
+
+    # WHEN
+    tracemalloc.start()
+    try:
+        summary, _ = run(summarize, monkeypatch, {"FAILED": batches})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # THEN
+    assert summary["failed"] == 1000
+    assert sizes[0] > 10_000_000
+    assert peak < 2_000_000
 
 
 def test_summarize_and_classify_batch_give_a_batch_the_same_hash(

@@ -24,6 +24,9 @@ from sagelocal.services.sagemaker.production_variants import RetiredError, Varia
 PATH = re.compile(r"POST /endpoints/[^/]+/invocations")
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 BODY_LIMIT = 6_291_456  # bytes
+# https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html says 4 MB. The value assumes that a
+# megabyte is 2^20 bytes, as in BODY_LIMIT.
+SERVERLESS_BODY_LIMIT = 4_194_304  # bytes
 MESSAGE_LENGTH = 1024  # maximum number of characters of an error's OriginalMessage
 FORWARDED_HEADERS = ("Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
 TIMEOUT_MESSAGE = (
@@ -35,14 +38,15 @@ MICROSECONDS = 1e6  # microseconds per second, to convert to CloudWatch's unit o
 HttpResponse = tuple[int, dict[str, str], bytes]
 
 
-class _NotFoundError(Exception):
-    """The endpoint or variant does not exist."""
+class _RefusedError(Exception):
+    """The endpoint or variant does not exist, or does not accept a body of this size."""
 
 
 @dataclass(frozen=True)
 class _Request:
     """The parameters of one InvokeEndpoint request."""
 
+    id: str
     account: str
     region: str
     endpoint: str
@@ -59,8 +63,9 @@ def install(emulator: Emulator, endpoints: Endpoints, captures: Captures, invoca
     """Route InvokeEndpoint requests to this module, bypassing moto's web framework."""
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        status, headers, body = _invoke(endpoints, captures, invocations, _read(environ))
-        all_headers = {**headers, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid4())}
+        request = _read(environ)
+        status, headers, body = _invoke(endpoints, captures, invocations, request)
+        all_headers = {**headers, "Content-Length": str(len(body)), "x-amzn-RequestId": request.id}
         start_response(f"{status} {http.client.responses[status]}", list(all_headers.items()))
         return [body]
 
@@ -72,6 +77,7 @@ def _read(environ: Mapping[str, Any]) -> _Request:
     access_key, region = credential.groups() if credential else ("", os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
     variables = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in FORWARDED_HEADERS}
     return _Request(
+        id=str(uuid4()),
         account=get_account_id_from(access_key),
         region=region,
         endpoint=environ["PATH_INFO"].split("/")[2],
@@ -94,7 +100,7 @@ def _invoke(endpoints: Endpoints, captures: Captures, invocations: Invocations, 
         )
     try:
         result = _call_model(endpoints, request)
-    except _NotFoundError as error:
+    except _RefusedError as error:
         return _validation_error(str(error))
     variant, response = result.variant, result.response
     invocations.add(Target(request.account, request.region, request.endpoint, variant), result.invocation(start))
@@ -136,11 +142,14 @@ def _call_model(endpoints: Endpoints, request: _Request) -> _Result:
     while True:
         fleet = endpoints.fleet(endpoint.arn) if endpoint else None
         if fleet is None:
-            raise _NotFoundError(f"Endpoint {name} of account {account} not found.")
+            raise _RefusedError(f"Endpoint {name} of account {account} not found.")
         target = request.target_variant
         variant = fleet.choose(target)
         if variant is None:
-            raise _NotFoundError(f"Variant {target} not found for endpoint {name} of account {account}.")
+            raise _RefusedError(f"Variant {target} not found for endpoint {name} of account {account}.")
+        if variant.on_demand and len(request.body) > SERVERLESS_BODY_LIMIT:
+            # the message is from https://github.com/aws/sagemaker-python-sdk/issues/4271
+            raise _RefusedError(f"Request {request.id} has oversize body.")
         start, concurrent = time.perf_counter(), variant.busy + 1
         try:
             response = _respond(variant, request.body, request.headers)

@@ -63,7 +63,7 @@ class Variant:
         self.image = image
         self._log = log
         self._start = start
-        self._on_demand = on_demand
+        self.on_demand = on_demand
         self._busy = 0
         self._last_request = time.monotonic()
         self._retired = False
@@ -141,7 +141,7 @@ class Variant:
     def _watch(self) -> None:
         failed, next_ping = 0, time.monotonic() + PING_INTERVAL
         while not self._watch_stopped.wait(WATCH_INTERVAL):
-            if self._on_demand:
+            if self.on_demand:
                 self._stop_if_idle()
                 continue
             if self._server.alive and not self._busy and time.monotonic() > next_ping:

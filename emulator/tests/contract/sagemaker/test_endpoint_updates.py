@@ -270,8 +270,8 @@ def count_pings(sagemaker: SageMaker, endpoint: str) -> int:
     return sum("GET /ping" in line for line in lines)
 
 
-def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: SageMaker) -> None:
-    # GIVEN an endpoint with a serverless variant
+def deploy_serverless(sagemaker: SageMaker) -> str:
+    """Create an endpoint with a serverless variant, and return its name."""
     variant = {
         "VariantName": "AllTraffic",
         "ModelName": sagemaker.create_model(),
@@ -279,7 +279,24 @@ def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: Sage
     }
     name = unique("config")
     sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    endpoint = sagemaker.create_endpoint(name)
+    return sagemaker.create_endpoint(name)
+
+
+def test_request_body_to_a_serverless_variant_is_limited_to_4_mib(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = deploy_serverless(sagemaker)
+    # WHEN / THEN
+    assert sagemaker.invoke_json(endpoint, b"0" * 4_194_304)["length"] == 4_194_304
+    with pytest.raises(ClientError, match="oversize body") as caught:
+        sagemaker.invoke(endpoint, b"0" * 4_194_305)
+    error, metadata = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
+    assert error == {"Code": "ValidationError", "Message": f"Request {metadata['RequestId']} has oversize body."}
+    assert metadata["HTTPStatusCode"] == 400
+
+
+def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = deploy_serverless(sagemaker)
     before = sagemaker.invoke_json(endpoint)["pid"]
     pings = eventually(lambda: count_pings(sagemaker, endpoint))
     # WHEN the server is killed, and time passes in which the server of a variant with instances would be restarted
