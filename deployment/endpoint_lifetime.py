@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.errors import OperatorError
+from registry.endpoint import describe_endpoint
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
 SCHEDULE_FORMAT = "at(%Y-%m-%dT%H:%M:%S)"
@@ -33,6 +34,7 @@ class EndpointLifetime:
         the schedule
     scheduler : EventBridge Scheduler client
     ssm : SSM client
+    sagemaker : SageMaker client
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class EndpointLifetime:
         *,
         scheduler: Any,
         ssm: Any,
+        sagemaker: Any,
     ) -> None:
         self._environment = environment
         self._endpoint = endpoint
@@ -51,6 +54,7 @@ class EndpointLifetime:
         self._parameter = parameter
         self._scheduler = scheduler
         self._ssm = ssm
+        self._sagemaker = sagemaker
 
     def end(self) -> datetime | None:
         """Return the time at which the schedule deletes the endpoint, past or future; None if there is no schedule."""
@@ -63,7 +67,7 @@ class EndpointLifetime:
         return datetime.strptime(expression, SCHEDULE_FORMAT).replace(tzinfo=UTC)
 
     def has_ended(self) -> bool:
-        """Return whether the lifetime is limited and over, so that the schedule has deleted the endpoint."""
+        """Return whether the lifetime is limited and over. If the deletion failed, the endpoint still exists."""
         return is_past(self.end())
 
     def describe(self) -> str:
@@ -73,9 +77,19 @@ class EndpointLifetime:
             return f"endpoint {self._endpoint} runs until `make down {env}`"
         moment = f"{end:%Y-%m-%d %H:%M} UTC"
         if is_past(end):
-            deletion = f"endpoint {self._endpoint} was deleted at {moment}, at the end of its lifetime"
-            return f"{deletion}: run `make deploy {env}`"
+            return self._describe_after_end(moment)
         return f"endpoint {self._endpoint} runs until {moment}: `make extend HOURS=4 {env}` adds 4 hours"
+
+    def _describe_after_end(self, moment: str) -> str:
+        lifetime, env = f"the lifetime of endpoint {self._endpoint} ended at {moment}", f"ENV={self._environment}"
+        live = describe_endpoint(self._endpoint, sagemaker=self._sagemaker)
+        if live is None or live["EndpointStatus"] == "Deleting":
+            return f"{lifetime}, and the endpoint was deleted: run `make deploy {env}`"
+        return (
+            f"{lifetime}, but the endpoint still exists and is {live['EndpointStatus']}. The schedule retries a failed "
+            f"deletion; if no retry succeeds, the alarm {self._schedule}-failed goes into ALARM. Run `make down {env}` "
+            f"to delete the endpoint and its environment, or `make deploy {env}` to begin a new lifetime"
+        )
 
     def extend(self, hours: int) -> None:
         """Postpone the end of the lifetime by a number of hours.

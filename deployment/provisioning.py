@@ -19,10 +19,11 @@ from registry.endpoint import EndpointMissingError
 
 DRIFT_FILE = "drift.txt"  # file in `build/<environment>/` that shows how the live stack differs from the configuration
 
+ENDPOINT = "module.endpoint.aws_sagemaker_endpoint."  # prefix of the endpoint's address
 # Address prefixes of the resources that a plan changes after the schedule has deleted the endpoint: the endpoint, its
 # scaling, and the resources that define its lifetime, which begins anew in the next apply
 ENDPOINT_RESOURCES = (
-    "module.endpoint.aws_sagemaker_endpoint.",
+    ENDPOINT,
     "module.scaling.aws_appautoscaling_",
     "module.cost_control.aws_ssm_parameter.lifetime",
     "module.cost_control.aws_scheduler_schedule.",
@@ -36,8 +37,9 @@ def apply(terraform: Terraform, plan: Plan, check_endpoint: Callable[[], object]
     Raises
     ------
     TerraformError
-        The apply failed. If `check_endpoint` finds that SageMaker rolled back the deployment, its error is raised
-        instead, because Terraform does not report the reason for the rollback.
+        The apply failed. If `check_endpoint` finds that SageMaker rolled back the deployment or has not ended it, its
+        error is raised instead, because Terraform does not report the reason for the rollback, and waits for a
+        deployment for one hour at most.
     """
     try:
         terraform.apply(plan)
@@ -67,26 +69,29 @@ def check_drift(
     Raises
     ------
     OperatorError
-        The plan changes anything else.
+        The plan changes anything else, or the endpoint still exists after the end of its lifetime.
     """
-    addresses = changed_addresses(content)
+    changes = changed_resources(content)
     plan.path.unlink(missing_ok=True)
     if plan.empty:
         return
-    if addresses and all(address.startswith(ENDPOINT_RESOURCES) for address in addresses) and lifetime().has_ended():
+    ended = changes and all(address.startswith(ENDPOINT_RESOURCES) for address in changes) and lifetime().has_ended()
+    if ended and any(address.startswith(ENDPOINT) and changes[address] == ["create"] for address in changes):
         print(lifetime().describe())
         return
     shutil.copy(terraform.logs / "terraform-plan.log", report)
+    if ended:
+        raise OperatorError(lifetime().describe())
     raise OperatorError(
         f"the live stack differs from the configuration: {plan.summary}. "
         f"Read {report}, then run `make up ENV={terraform.environment}` or change the configuration"
     )
 
 
-def changed_addresses(plan: Mapping[str, Any]) -> list[str]:
-    """Return the addresses of the resources that a plan changes."""
-    changes = plan.get("resource_changes", [])
-    return [change["address"] for change in changes if set(change["change"]["actions"]) - {"no-op", "read"}]
+def changed_resources(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return Terraform's actions (such as `create`) by the address of each resource that a plan changes."""
+    actions = {change["address"]: change["change"]["actions"] for change in plan.get("resource_changes", [])}
+    return {address: names for address, names in actions.items() if set(names) - {"no-op", "read"}}
 
 
 def check_confirmation(environment: str, confirmation: str) -> None:

@@ -60,12 +60,15 @@ def check_endpoint(name: str, config: str, *, advice: str, sagemaker: Any) -> No
     EndpointMissingError
         The endpoint does not exist.
     EndpointError
-        The endpoint is not in service, or serves another configuration.
+        The endpoint is not in service, or serves another configuration. If it is still being created or updated, the
+        error message contains no `advice`, and says to run the command again.
     """
     live = describe_endpoint(name, sagemaker=sagemaker)
     if live is None:
         raise EndpointMissingError(f"endpoint {name} does not exist: {advice}")
     status, served = live["EndpointStatus"], live.get("EndpointConfigName")
+    if status in ("Creating", "Updating", "SystemUpdating"):
+        raise EndpointError(f"endpoint {name} is still {status}: run the command again")
     if status != "InService" or served != config:
         reason = live.get("FailureReason", "SageMaker gives no reason")
         raise EndpointError(

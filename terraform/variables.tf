@@ -48,8 +48,14 @@ variable "classes" {
   }
 
   validation {
-    condition     = alltrue([for name in var.classes : can(regex("^[^,]+$", name))])
-    error_message = "classes must be names without commas, such as bicycle (got ${jsonencode(var.classes)})."
+    condition     = alltrue([for name in var.classes : can(regex("^[^,']+$", name))])
+    error_message = "classes must be names without commas and apostrophes, such as bicycle (got ${jsonencode(var.classes)}). A training job gets the names as one hyperparameter, which the SageMaker SDK writes between apostrophes into a shell script."
+  }
+
+  # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+  validation {
+    condition     = try(length(join(",", var.classes)) <= 2500, true)
+    error_message = "classes must have at most 2500 characters, including a comma between two names (got ${try(length(join(",", var.classes)), 0)}): a training job gets the names as one hyperparameter, and SageMaker limits its length."
   }
 }
 
@@ -268,8 +274,8 @@ variable "deployment" {
   }
 
   validation {
-    condition     = var.deployment.timeout_seconds >= 600 && var.deployment.timeout_seconds <= 28800
-    error_message = "deployment.timeout_seconds must be 600 to 28800 (got ${var.deployment.timeout_seconds})."
+    condition     = var.deployment.timeout_seconds >= 600 && var.deployment.timeout_seconds <= 3600
+    error_message = "deployment.timeout_seconds must be 600 to 3600, because Terraform's provider waits for a deployment for one hour at most (got ${var.deployment.timeout_seconds})."
   }
 
   validation {

@@ -141,6 +141,7 @@ class Environment:
             self.stack.endpoint_lifetime_parameter,
             scheduler=self.client("scheduler"),
             ssm=self.client("ssm"),
+            sagemaker=self.client("sagemaker"),
         )
 
     @property

@@ -64,6 +64,26 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
+  # The schedule that deletes an endpoint also deregisters its scalable target, whose ARN does not contain the
+  # environment's name
+  statement {
+    sid       = "DeregisterScalableTarget"
+    actions   = ["application-autoscaling:DeregisterScalableTarget"]
+    resources = ["${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "application-autoscaling:service-namespace"
+      values   = ["sagemaker"]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
   # The schedule that starts drift jobs passes their role to SageMaker
   statement {
     sid       = "PassJobRole"

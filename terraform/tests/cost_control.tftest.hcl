@@ -37,10 +37,20 @@ run "schedule_deletes_the_endpoint" {
 
   assert {
     condition = { for statement in one(data.aws_iam_policy_document.this).statement : one(statement.actions) => one(statement.resources) } == {
-      "sagemaker:DeleteEndpoint" = var.endpoint_arn
-      "sqs:SendMessage"          = one(aws_sqs_queue.this).arn
+      "sagemaker:DeleteEndpoint"                         = var.endpoint_arn
+      "application-autoscaling:DeregisterScalableTarget" = "arn:aws:application-autoscaling:*:123456789012:scalable-target/*"
+      "sqs:SendMessage"                                  = one(aws_sqs_queue.this).arn
     }
-    error_message = "The schedule's role may only delete this endpoint, and report a failed deletion."
+    error_message = "The schedule's role may only delete this endpoint, deregister its scalable target, and report a failed deletion."
+  }
+
+  assert {
+    condition = { for statement in one(data.aws_iam_policy_document.this).statement : statement.sid => join(" ", sort(statement.condition[*].variable)) } == {
+      DeleteEndpoint           = "aws:CurrentTime"
+      DeregisterScalableTarget = "application-autoscaling:service-namespace aws:CurrentTime"
+      ReportFailure            = ""
+    }
+    error_message = "The role may delete an endpoint and deregister a scalable target of SageMaker only from a given time on."
   }
 
   assert {
@@ -88,7 +98,7 @@ run "schedule_retries_for_longer_than_the_longest_deployment" {
   }
 
   variables {
-    deployment_timeout_seconds = 28800
+    deployment_timeout_seconds = 3600
   }
 
   override_data {
@@ -104,6 +114,33 @@ run "schedule_retries_for_longer_than_the_longest_deployment" {
   assert {
     condition     = one(one(one(data.aws_iam_policy_document.this).statement[0].condition).values) == "2998-12-31T23:59:00Z"
     error_message = "The role must be allowed to delete the endpoint at the end of a lifetime that is shorter than the retries."
+  }
+}
+
+run "extension_of_a_lifetime_does_not_change_the_policy_of_the_role" {
+  command = plan
+
+  module {
+    source = "./modules/cost_control"
+  }
+
+  variables {
+    endpoint_hours             = 1
+    deployment_timeout_seconds = 3600
+  }
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.lifetime
+    values = { values = ["2998-12-31T23:00:00Z/2999-01-01T04:00:00Z"] }
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in one(data.aws_iam_policy_document.this).statement : [
+        for condition in statement.condition : one(condition.values) if condition.variable == "aws:CurrentTime"
+      ] == ["2998-12-31T23:59:00Z"] if statement.sid != "ReportFailure"
+    ])
+    error_message = "An extension must not postpone the time from which the role may delete the endpoint: `make drift` would report a changed policy."
   }
 }
 
@@ -210,7 +247,7 @@ run "invalid_variables_are_rejected" {
     budget_usd     = 0
     topic_arn      = "some-topic"
 
-    deployment_timeout_seconds = 28801
+    deployment_timeout_seconds = 3601
   }
 
   expect_failures = [var.deployment_timeout_seconds, var.prefix, var.endpoint_hours, var.idle_hours, var.budget_usd, var.topic_arn]

@@ -197,6 +197,17 @@ run "deployment_beyond_the_limits_is_rejected" {
   ]
 }
 
+run "deployment_that_takes_longer_than_the_provider_waits_and_too_long_class_names_are_rejected" {
+  command = plan
+
+  variables {
+    deployment = { timeout_seconds = 3601 }
+    classes    = [for number in range(100) : format("%025d", number)] # 2599 characters with the commas
+  }
+
+  expect_failures = [var.deployment, var.classes]
+}
+
 run "deployment_that_waits_past_its_timeout_and_serverless_vpc_are_rejected" {
   command = plan
 

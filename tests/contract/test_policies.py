@@ -271,9 +271,14 @@ def test_roles_allow_exactly_the_actions_that_code_and_services_use(
         },
         # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
         "network": {*LOG_OUTPUT, "logs:CreateLogGroup", "logs:DescribeLogGroups", "logs:DescribeLogStreams"},
-        # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html and
+        # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html,
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-delete-with-scaling.html and
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
-        "endpoint-expiry": {"sagemaker:DeleteEndpoint", "sqs:SendMessage"},
+        "endpoint-expiry": {
+            "application-autoscaling:DeregisterScalableTarget",
+            "sagemaker:DeleteEndpoint",
+            "sqs:SendMessage",
+        },
         "drift": {"sagemaker:AddTags", "sagemaker:CreateProcessingJob", "iam:PassRole", "sqs:SendMessage"},
         "drift-job": {
             *BUCKET_ACCESS,

@@ -32,7 +32,7 @@ def test_settings_come_from_environment_variables_the_file_and_defaults(
     file.write_text(
         'environment = "test"\ndeployment = { canary_percent = 5 }\nthreshold = null\ncapture_retention_days = null\n'
     )
-    monkeypatch.setenv("TF_VAR_classes", '["it\'s ${a}", "bus"]'.replace("$", "$$"))
+    monkeypatch.setenv("TF_VAR_classes", '["say ${a}", "bus"]'.replace("$", "$$"))
     monkeypatch.setenv("TF_VAR_vpc_cidr", "10.0.0.0/24")
     monkeypatch.setenv("TF_WORKSPACE", "missing")
 
@@ -40,7 +40,7 @@ def test_settings_come_from_environment_variables_the_file_and_defaults(
     found = read_settings("test")
 
     # THEN
-    assert found["classes"] == ["it's ${a}", "bus"]
+    assert found["classes"] == ["say ${a}", "bus"]
     assert (found["deployment"]["canary_percent"], found["deployment"]["wait_seconds"]) == (5, 300)
     assert (found["threshold"], found["capture_retention_days"]) == (0.93, None)
     assert (found["vpc_cidr"], found["serverless"]) == ("10.0.0.0/24", None)
@@ -56,8 +56,9 @@ def test_settings_come_from_environment_variables_the_file_and_defaults(
         ('threshold = "x"', "var.threshold .*: a number is required"),
         ('region = ""', r'region must be an AWS region such as us-east-1 \(got ""\)'),
         ('region = "us-gov-west-1"', r'where AWS Budgets does not exist \(got "us-gov-west-1"\)'),
-        ('classes = ["a,b", "c"]', r'without commas, such as bicycle \(got \["a,b","c"\]\)'),
-        ('classes = ["a", null]', r'without commas, such as bicycle \(got \["a",null\]\)'),
+        ('classes = ["a,b", "c"]', r'without commas and apostrophes, such as bicycle \(got \["a,b","c"\]\)'),
+        ('classes = ["it\'s", "c"]', r'without commas and apostrophes, such as bicycle \(got \["it\'s","c"\]\)'),
+        ('classes = ["a", null]', r'without commas and apostrophes, such as bicycle \(got \["a",null\]\)'),
         ("classes = [", r"^settings of test, line 3 \(empty\): Missing expression"),
         (
             "threshold = ninety",

@@ -219,6 +219,19 @@ def test_existing_scalable_target_can_be_updated_but_not_registered_with_tags(em
     assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "1"}
 
 
+def test_deletion_of_a_missing_scalable_target_or_scaling_policy_is_refused(emulator: Any) -> None:
+    scaling = emulator.client("application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{unique('endpoint')}/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException, match="No scalable target found"):
+        scaling.deregister_scalable_target(**target)
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException, match="No scaling policy found"):
+        scaling.delete_scaling_policy(**target, PolicyName="some-policy")
+
+
 def test_budget_keeps_tags_and_subscribers_when_it_is_updated(emulator: Any) -> None:
     # GIVEN
     budgets, name, account = emulator.client("budgets"), unique("budget"), "123456789012"

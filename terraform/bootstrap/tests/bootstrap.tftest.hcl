@@ -104,6 +104,17 @@ run "roles_are_restricted_to_their_environment" {
   assert {
     condition = alltrue([
       for name in ["dev", "prod"] : [
+        for statement in data.aws_iam_policy_document.boundary[name].statement : {
+          for condition in statement.condition : condition.variable => one(condition.values)
+        } if contains(statement.actions, "application-autoscaling:DeregisterScalableTarget")
+      ] == [{ "application-autoscaling:service-namespace" = "sagemaker", "aws:ResourceTag/Environment" = name }]
+    ])
+    error_message = "The boundary must let the schedule that deletes an endpoint deregister its scalable target, and restrict scalable targets to those of SageMaker with the environment's tag."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["dev", "prod"] : [
         for statement in data.aws_iam_policy_document.deploy_network[name].statement : statement if contains(statement.actions, "ec2:DeleteNetworkInterface")
       ] == []
     ])

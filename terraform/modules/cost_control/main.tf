@@ -25,9 +25,12 @@ locals {
   # role may delete the endpoint from a minute before the end, because Scheduler may invoke its target at any second of
   # the minute that contains the end:
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+  # `make extend` postpones the stored end. The end without an extension counts too, if it is earlier, so an extension
+  # does not change the role's policy.
   last_retry    = timeadd(local.start, "${local.maximum_event_age}s")
-  before_end    = try(timeadd(local.end, "-1m"), local.last_retry)
-  deletion_from = timecmp(local.last_retry, local.before_end) < 0 ? local.last_retry : local.before_end
+  regular_end   = try(timeadd(local.start, "${var.endpoint_hours}h"), null)
+  before_ends   = [for end in [local.regular_end, local.end] : timeadd(end, "-1m") if end != null]
+  deletion_from = sort(concat([local.last_retry], local.before_ends))[0] # in one format and in UTC, times sort by time
 
   # Percentages of the budget at which actual and forecasted costs cause a notification
   notifications = {
@@ -67,6 +70,27 @@ data "aws_iam_policy_document" "this" {
     sid       = "DeleteEndpoint"
     actions   = ["sagemaker:DeleteEndpoint"]
     resources = [var.endpoint_arn]
+
+    condition {
+      test     = "DateGreaterThan"
+      variable = "aws:CurrentTime"
+      values   = [local.deletion_from]
+    }
+  }
+
+  # SageMaker deletes an endpoint that scales only for a caller that may deregister its scalable target, whose ARN is
+  # not known before the target exists:
+  # https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-delete-with-scaling.html
+  statement {
+    sid       = "DeregisterScalableTarget"
+    actions   = ["application-autoscaling:DeregisterScalableTarget"]
+    resources = ["arn:${var.partition}:application-autoscaling:*:${data.aws_caller_identity.this.account_id}:scalable-target/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "application-autoscaling:service-namespace"
+      values   = ["sagemaker"]
+    }
 
     condition {
       test     = "DateGreaterThan"

@@ -48,8 +48,8 @@ variable "deployment_timeout_seconds" {
   type        = number
 
   validation {
-    condition     = var.deployment_timeout_seconds >= 600 && var.deployment_timeout_seconds <= 28800
-    error_message = "deployment_timeout_seconds must be 600 to 28800 (got ${var.deployment_timeout_seconds})."
+    condition     = var.deployment_timeout_seconds >= 600 && var.deployment_timeout_seconds <= 3600
+    error_message = "deployment_timeout_seconds must be 600 to 3600 (got ${var.deployment_timeout_seconds})."
   }
 }
 

@@ -49,6 +49,7 @@ def test_hyperparameters_of_aws_tools_are_ignored() -> None:
         ({}, "classes must be at least two different names"),
         ({"classes": "bicycle"}, "classes must be at least two different names"),
         ({"classes": "bicycle,bicycle"}, "classes must be at least two different names"),
+        ({"classes": "bicycle,it's"}, "classes must not contain an apostrophe (got bicycle,it's)"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

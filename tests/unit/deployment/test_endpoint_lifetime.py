@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
 from deployment.endpoint_lifetime import SCHEDULE_FORMAT, EndpointLifetime
@@ -56,19 +57,45 @@ class FakeSsm:
         self.value = Value
 
 
+class FakeSageMaker:
+    """A SageMaker client with one endpoint.
+
+    Parameters
+    ----------
+    status : status of the endpoint, or None if it does not exist
+    """
+
+    def __init__(self, status: str | None) -> None:
+        self.status = status
+
+    def describe_endpoint(self, **_: str) -> Any:
+        if self.status is None:
+            error = {"Code": "ValidationException", "Message": "Could not find endpoint"}
+            raise ClientError({"Error": error}, "DescribeEndpoint")
+        return {"EndpointStatus": self.status}
+
+
 def in_hours(hours: int) -> datetime:
     """Return the time `hours` hours from now, without fractions of a second."""
     return datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
 
 
-def make_lifetime(end: datetime | None) -> EndpointLifetime:
-    """Return a lifetime with this end, or without a schedule if `end` is None."""
-    return lifetime_of(FakeScheduler(end), FakeSsm())
+def make_lifetime(end: datetime | None, status: str | None = None) -> EndpointLifetime:
+    """Return a lifetime with this end, or without a schedule if `end` is None; `status` is the endpoint's status."""
+    return lifetime_of(FakeScheduler(end), FakeSsm(), status)
 
 
-def lifetime_of(scheduler: FakeScheduler, ssm: FakeSsm) -> EndpointLifetime:
-    """Return a lifetime that is read with these clients."""
-    return EndpointLifetime("dev", "some-endpoint", "some-schedule", "some-parameter", scheduler=scheduler, ssm=ssm)
+def lifetime_of(scheduler: FakeScheduler, ssm: FakeSsm, status: str | None = None) -> EndpointLifetime:
+    """Return a lifetime that is read with these clients; `status` is the endpoint's status."""
+    return EndpointLifetime(
+        "dev",
+        "some-endpoint",
+        "some-schedule",
+        "some-parameter",
+        scheduler=scheduler,
+        ssm=ssm,
+        sagemaker=FakeSageMaker(status),
+    )
 
 
 def test_extension_changes_the_end_and_keeps_the_start_and_the_schedules_other_parameters() -> None:
@@ -117,7 +144,8 @@ def test_lifetime_that_has_ended_or_has_no_end_cannot_be_extended(end: int | Non
 
 
 def test_end_of_an_unlimited_lifetime_is_none_without_a_request() -> None:
-    assert EndpointLifetime("dev", "some-endpoint", None, None, scheduler=None, ssm=None).end() is None
+    clients = {"scheduler": None, "ssm": None, "sagemaker": None}
+    assert EndpointLifetime("dev", "some-endpoint", None, None, **clients).end() is None
 
 
 def test_lifetime_has_ended_if_the_scheduled_time_has_passed() -> None:
@@ -130,3 +158,20 @@ def test_description_names_the_command_that_ends_extends_or_recreates_the_endpoi
     assert "runs until `make down ENV=dev`" in make_lifetime(None).describe()
     assert "`make extend HOURS=4 ENV=dev`" in make_lifetime(in_hours(1)).describe()
     assert "`make deploy ENV=dev`" in make_lifetime(in_hours(-1)).describe()
+
+
+@pytest.mark.parametrize(
+    ("status", "description"),
+    [
+        (None, "UTC, and the endpoint was deleted"),
+        ("Deleting", "UTC, and the endpoint was deleted"),
+        ("Updating", "UTC, but the endpoint still exists and is Updating"),
+        ("InService", "UTC, but the endpoint still exists and is InService"),
+    ],
+)
+def test_description_after_the_end_says_whether_the_endpoint_still_exists(status: str | None, description: str) -> None:
+    lifetime = make_lifetime(in_hours(-1), status)
+
+    assert description in lifetime.describe()
+    with pytest.raises(OperatorError, match=description):
+        lifetime.extend(4)

@@ -1,5 +1,6 @@
 """Plans are applied and checked for drift, and a destroy needs a confirmation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from deployment.terraform import Plan, TerraformError
 from registry.endpoint import EndpointError, EndpointMissingError
 
 ENDPOINT = "module.endpoint.aws_sagemaker_endpoint.this"
+LIFETIME = "module.cost_control.aws_ssm_parameter.lifetime"
 
 
 class FakeTerraform:
@@ -19,15 +21,16 @@ class FakeTerraform:
     Parameters
     ----------
     logs : directory of the log files
-    changed : addresses of the resources that the plan changes
+    created : addresses of the resources that the plan creates
+    updated : addresses of the resources that the plan updates
     fails : whether the apply fails
     """
 
     environment = "dev"
 
-    def __init__(self, logs: Path, *changed: str, fails: bool = False) -> None:
+    def __init__(self, logs: Path, *created: str, updated: Sequence[str] = (), fails: bool = False) -> None:
         self.logs = logs
-        self.changed = changed
+        self.actions = {**dict.fromkeys(created, "create"), **dict.fromkeys(updated, "update")}
         self.fails = fails
         (logs / "terraform-plan.log").write_text("the plan")
 
@@ -37,7 +40,7 @@ class FakeTerraform:
 
     def content(self) -> dict[str, Any]:
         """Return the content of the plan, as `Terraform.show` returns it."""
-        changes = [{"address": address, "change": {"actions": ["create"]}} for address in self.changed]
+        changes = [{"address": address, "change": {"actions": [action]}} for address, action in self.actions.items()]
         return {"resource_changes": [*changes, {"address": "some", "change": {"actions": ["no-op"]}}]}
 
 
@@ -51,7 +54,7 @@ class FakeLifetime:
         return self.ended
 
     def describe(self) -> str:
-        return "the endpoint was deleted"
+        return "the lifetime has ended"
 
 
 def make_plan(directory: Path, empty: bool = False) -> Plan:
@@ -61,16 +64,18 @@ def make_plan(directory: Path, empty: bool = False) -> Plan:
     return Plan(path, changes=0 if empty else 1, empty=empty, summary="Plan: 1 to add, 0 to change, 0 to destroy")
 
 
-def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool = False) -> Path:
+def run_drift(
+    directory: Path, *created: str, updated: Sequence[str] = (), ended: bool = False, empty: bool = False
+) -> Path:
     """Check a plan for drift, and return the path of the drift report.
 
     Parameters
     ----------
-    changed : addresses of the resources that the plan changes
+    created, updated : addresses of the resources that the plan creates and updates
     ended : whether the endpoint's lifetime has ended
     empty : whether the plan has no changes
     """
-    terraform: Any = FakeTerraform(directory, *changed)
+    terraform: Any = FakeTerraform(directory, *created, updated=updated)
     lifetime: Any = FakeLifetime(ended)
     plan = make_plan(directory, empty)
     check_drift(terraform, plan, terraform.content(), directory / "drift.txt", lambda: lifetime)
@@ -118,8 +123,14 @@ def test_empty_plan_is_not_drift(tmp_path: Path) -> None:
 
 
 def test_endpoint_whose_lifetime_has_ended_is_not_drift(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert not run_drift(tmp_path, ENDPOINT, ended=True).exists()
-    assert "the endpoint was deleted" in capsys.readouterr().out
+    assert not run_drift(tmp_path, ENDPOINT, updated=[LIFETIME], ended=True).exists()
+    assert "the lifetime has ended" in capsys.readouterr().out
+
+
+def test_endpoint_that_still_exists_after_the_end_of_its_lifetime_is_drift(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="the lifetime has ended"):
+        run_drift(tmp_path, updated=[LIFETIME], ended=True)
+    assert (tmp_path / "drift.txt").read_text() == "the plan"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,13 @@ def test_endpoint_with_another_configuration_or_status_fails_the_check(endpoint:
         check_endpoint("vehicles", "config-2", advice="run `make deploy`", sagemaker=FakeSageMaker(**endpoint))
 
 
+def test_endpoint_that_is_still_being_deployed_fails_the_check_with_the_advice_to_wait() -> None:
+    with pytest.raises(EndpointError, match="endpoint vehicles is still Updating: run the command again"):
+        check_endpoint(
+            "vehicles", "config-2", advice="run `make rollback`", sagemaker=FakeSageMaker(EndpointStatus="Updating")
+        )
+
+
 def test_missing_endpoint_fails_the_check_with_the_given_advice() -> None:
     with pytest.raises(EndpointMissingError, match="vehicles does not exist: run `make deploy`"):
         check_endpoint("vehicles", "config-2", advice="run `make deploy`", sagemaker=MISSING)

@@ -88,8 +88,14 @@ def parse_number(name: str, value: Any, kind: Any) -> float:
 
 
 def parse_classes(text: Any) -> tuple[str, ...]:
-    """Return the class names of a comma-separated list."""
+    """Return the class names of a comma-separated list.
+
+    A name must not contain an apostrophe, because the SageMaker SDK writes each hyperparameter between apostrophes into
+    a shell script.
+    """
     names = tuple(name.strip() for name in str(text).split(",") if name.strip())
+    if "'" in str(text):
+        raise InputError(f"hyperparameter classes must not contain an apostrophe (got {text})")
     if len(names) < 2 or len(set(names)) != len(names):
         raise InputError(
             f"hyperparameter classes must be at least two different names, separated by commas (got {str(text)!r})"

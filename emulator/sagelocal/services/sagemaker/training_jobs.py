@@ -16,6 +16,7 @@ from sagelocal.services.sagemaker.errors import InvalidRequestError
 from sagelocal.services.sagemaker.instance_quotas import check_training
 from sagelocal.services.sagemaker.job_names import check_name
 from sagelocal.services.sagemaker.job_run import DAY
+from sagelocal.services.sagemaker.request_limits import check_limits
 from sagelocal.services.sagemaker.training_metrics import compile_patterns
 from sagelocal.services.sagemaker.training_run import MESSAGES, TrainingRun
 
@@ -76,6 +77,7 @@ def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
     # a copy, because moto adds an invented metric to the specification of the request
     request["AlgorithmSpecification"] = dict(request["AlgorithmSpecification"])
     try:
+        check_limits("CreateTrainingJob", {"HyperParameters": request["HyperParameters"]})
         compile_patterns(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
     except InvalidRequestError as error:
         raise ValidationError(str(error)) from error

@@ -23,6 +23,7 @@ from sagelocal.core.patching import add, replace
 from sagelocal.services.sagemaker.builtin_metrics import metric_definitions
 from sagelocal.services.sagemaker.errors import InvalidRequestError
 from sagelocal.services.sagemaker.hyperparameter_search import Search
+from sagelocal.services.sagemaker.request_limits import check_limits
 
 POLL_INTERVAL = 0.2  # seconds between two checks of the training jobs
 OBJECTIVE = "_tuning_objective_metric"  # hyperparameter that AWS adds; its value is the objective metric's name
@@ -111,7 +112,9 @@ def _search(response: SageMakerResponse, config: Mapping[str, Any], definition: 
     limits = config["ResourceLimits"]
     if limits["MaxParallelTrainingJobs"] > limits.get("MaxNumberOfTrainingJobs", limits["MaxParallelTrainingJobs"]):
         raise ValidationError("MaxParallelTrainingJobs must not be greater than MaxNumberOfTrainingJobs.")
+    static = {"StaticHyperParameters": definition.get("StaticHyperParameters")}
     try:
+        check_limits("CreateHyperParameterTuningJob", {"TrainingJobDefinition": static})
         return Search(config)
     except InvalidRequestError as error:
         raise ValidationError(str(error)) from error

@@ -46,6 +46,35 @@ def test_endpoint_is_created_invoked_and_deleted(sagemaker: SageMaker) -> None:
         sagemaker.client.describe_endpoint(EndpointName=endpoint)
 
 
+def test_deletion_of_an_endpoint_deregisters_its_scalable_targets(sagemaker: SageMaker) -> None:
+    # GIVEN two endpoints that scale, of which one's name begins with the other's name
+    scaling = sagemaker.emulator.client("application-autoscaling")
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("first"), 1)})
+    endpoint = sagemaker.create_endpoint(config)
+    resources = [f"endpoint/{name}/variant/AllTraffic" for name in (endpoint, f"{endpoint}-2")]
+    for resource in resources:
+        target = {
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": resource,
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        }
+        scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+        scaling.put_scaling_policy(**target, PolicyName="some-policy", PolicyType="TargetTrackingScaling")
+
+    def remaining() -> list[tuple[str, str]]:
+        """Return kind and resource ID of the scalable targets and scaling policies of both endpoints."""
+        targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+        policies = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+        found = [("target", each) for each in targets] + [("policy", each) for each in policies]
+        return [(kind, each["ResourceId"]) for kind, each in found if each["ResourceId"] in resources]
+
+    assert len(remaining()) == 4
+    # WHEN
+    sagemaker.delete_endpoint(endpoint)
+    # THEN
+    assert remaining() == [("target", resources[1]), ("policy", resources[1])]
+
+
 def refusals(sagemaker: SageMaker, endpoint: str, config: str) -> list[str]:
     """Try to update, scale, delete and create an endpoint, all of which must fail, and return the error messages."""
     scaling = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]

@@ -163,6 +163,25 @@ def test_invalid_metric_definition_is_refused(sagemaker: SageMaker, regex: str) 
         sagemaker.start_training(AlgorithmSpecification={"MetricDefinitions": [{"Name": "loss", "Regex": regex}]})
 
 
+@pytest.mark.parametrize(
+    ("hyperparameters", "constraint"),
+    [
+        (
+            {"classes": "x" * 2501},
+            "Map value must satisfy constraint: Member must have length less than or equal to 2500",
+        ),
+        ({"x" * 257: "1"}, "Map keys must satisfy constraint: Member must have length less than or equal to 256"),
+        ({f"h{number}": "1" for number in range(101)}, "Member must have length less than or equal to 100"),
+    ],
+    ids=["long value", "long name", "too many"],
+)
+def test_hyperparameters_beyond_the_limits_are_refused(
+    sagemaker: SageMaker, hyperparameters: dict[str, str], constraint: str
+) -> None:
+    with pytest.raises(ClientError, match=f"'hyperParameters' failed to satisfy constraint: {constraint}"):
+        sagemaker.start_training(HyperParameters=hyperparameters)
+
+
 def test_next_job_continues_from_the_checkpoint(sagemaker: SageMaker) -> None:
     # GIVEN a completed job with a checkpoint in S3
     config: dict[str, Any] = {"CheckpointConfig": {"S3Uri": f"s3://{sagemaker.bucket}/checkpoints"}}

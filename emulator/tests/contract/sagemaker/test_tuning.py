@@ -211,8 +211,9 @@ def test_stopping_a_tuning_job_stops_its_training_jobs(sagemaker: SageMaker) -> 
         ({"metric": "other"}, "objective metric other is not defined"),
         ({"jobs": 1, "parallel": 2}, "must not be greater"),
         ({"ranges": {"ContinuousParameterRanges": [{**RATE, "MaxValue": "0.1"}]}}, "must be less"),
+        ({"static": {"classes": "x" * 2501}}, "'trainingJobDefinition.staticHyperParameters' .* equal to 2500"),
     ],
-    ids=["metric", "parallel", "range"],
+    ids=["metric", "parallel", "range", "long value"],
 )
 def test_invalid_tuning_job_is_refused(sagemaker: SageMaker, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError, match=reason):
