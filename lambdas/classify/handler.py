@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 CONTENT_TYPE = "application/x-image"  # PNG or JPEG: the model detects the format
@@ -19,6 +19,9 @@ MAX_BYTES = 5 * 2**20  # maximum size of an image: the model's limit in training
 # Error codes of S3 after which a retry may succeed, although their HTTP status may be 400:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
+# Errors that AWS returns, and errors that prevent a complete response: if the connection ends within the content of an
+# object, botocore raises IncompleteReadError with version 1 of urllib3, and an HTTPClientError with version 2.
+REQUEST_ERRORS = (ClientError, BotocoreConnectionError, HTTPClientError, IncompleteReadError)
 UNKNOWN = "unknown"
 
 # Error codes of InvokeEndpoint after which a retry may succeed:
@@ -134,7 +137,7 @@ def invoke(endpoint: str, image: bytes, uri: str, inference_id: Mapping[str, str
         )
         # during a deployment two models share the traffic, and only the response says which model predicted
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)
-    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+    except REQUEST_ERRORS as error:
         if isinstance(error, ClientError) and is_rejection(error):
             # only the first line, because AWS's inference toolkit adds a traceback to the message
             reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
@@ -241,7 +244,7 @@ def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]
         if size > MAX_BYTES:
             raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
         return response["Body"].read() if size <= limit else b"", response.get("VersionId")
-    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+    except REQUEST_ERRORS as error:
         if isinstance(error, ClientError):
             code = error.response["Error"]["Code"]
             if code in ("NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"):

@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 IMAGE, JSON = "application/x-image", "application/json"
@@ -33,6 +33,9 @@ THREADS = 16  # objects that are read at the same time; more would need more mem
 # Error codes of S3 after which a retry may succeed, although their HTTP status may be 400:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
+# Errors that AWS returns, and errors that prevent a complete response: if the connection ends within the content of an
+# object, botocore raises IncompleteReadError with version 1 of urllib3, and an HTTPClientError with version 2.
+REQUEST_ERRORS = (ClientError, BotocoreConnectionError, HTTPClientError, IncompleteReadError)
 REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 413, 415, 500  # HTTP status codes
 
 # Error codes of InvokeEndpoint after which a retry may succeed:
@@ -173,7 +176,7 @@ def find_counts(bucket: str, key: str) -> dict[str, Any] | None:
     try:
         found = s3.get_object(Bucket=bucket, Key=key)
         found["Body"].close()
-    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+    except REQUEST_ERRORS as error:
         if is_missing(error):
             return None
         raise storage_error(error, f"s3://{bucket}/{key}") from error
@@ -186,7 +189,7 @@ def write(bucket: str, key: str, lines: list[dict[str, Any]], counts: dict[str, 
     body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"counts": json.dumps(counts)})
-    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+    except REQUEST_ERRORS as error:
         raise storage_error(error, f"s3://{bucket}/{key}") from error
 
 
@@ -274,7 +277,7 @@ def read(bucket: str, key: str) -> bytes:
             response["Body"].close()
             raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
         content: bytes = response["Body"].read()
-    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+    except REQUEST_ERRORS as error:
         if is_missing(error):
             raise ImageMissingError(f"{uri} does not exist") from error
         failure = storage_error(error, uri)
@@ -349,7 +352,7 @@ def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
             EndpointName=settings.endpoint, ContentType=IMAGE if single else JSON, Accept=JSON, Body=body
         )
         content, version = response["Body"].read(), response.get("CustomAttributes", "unknown")
-    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+    except REQUEST_ERRORS as error:
         if isinstance(error, ClientError) and is_missing_endpoint(error):
             raise EndpointMissingError(f"{settings.endpoint} does not exist: {error}") from error
         if isinstance(error, ClientError) and (is_rejection(error) or not is_transient(error)):

@@ -1,7 +1,7 @@
-"""Serialize: check the size of an image in S3, and return a small image in base64.
+"""Serialize: check the size of an image in S3, and return the image in base64 if it is small.
 
-An image of more than 180,000 bytes does not fit into a state's output. For such an image, `image_data` stays empty, and
-the function classify reads the object from S3.
+An image of more than 180,000 bytes could exceed the size limit of a state's output. For such an image, `image_data`
+stays empty, and the function classify reads the object from S3.
 
 The function does not check the content. Only the model decides whether a file is a valid image, so that the workflow
 and batch transform accept the same files.
@@ -23,16 +23,19 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 MAX_BYTES = 5 * 2**20  # maximum size of an image: the model's limit in training/container/classifier/images.py
 # Error codes of S3 after which a retry may succeed, although their HTTP status may be 400:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
+# Errors that AWS returns, and errors that prevent a complete response: if the connection ends within the content of an
+# object, botocore raises IncompleteReadError with version 1 of urllib3, and an HTTPClientError with version 2.
+REQUEST_ERRORS = (ClientError, BotocoreConnectionError, HTTPClientError, IncompleteReadError)
 
-# A larger image could exceed the limit of 262,144 bytes for a state's output, because base64 turns 3 bytes into 4, and
-# the output has other fields too:
+# Maximum size of an image that is returned. A larger image could exceed the limit for a state's output, 262,144 bytes,
+# because base64 turns 3 bytes into 4, and the output has other fields too:
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MAX_INLINE_BYTES = 180_000
 
@@ -119,7 +122,7 @@ def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]
         if size > MAX_BYTES:
             raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
         return response["Body"].read() if size <= limit else b"", response.get("VersionId")
-    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+    except REQUEST_ERRORS as error:
         if isinstance(error, ClientError):
             code = error.response["Error"]["Code"]
             if code in ("NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"):

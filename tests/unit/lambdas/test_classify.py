@@ -11,7 +11,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from common.inference_ids import inference_id
 from common.paths import TERRAFORM_DIRECTORY
@@ -338,6 +344,7 @@ def test_error_for_a_rejected_image_has_the_models_reason_without_the_traceback(
         client_error("InternalDependencyException", status=530),
         ConnectTimeoutError(endpoint_url="some-url"),
         ReadTimeoutError(endpoint_url="some-url"),
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
     ],
     ids=[
         "model error 500",
@@ -349,6 +356,7 @@ def test_error_for_a_rejected_image_has_the_models_reason_without_the_traceback(
         "internal error",
         "connect timeout",
         "read timeout",
+        "incomplete content",
     ],
 )
 def test_transient_error_of_the_endpoint_raises_endpoint_unavailable_error(

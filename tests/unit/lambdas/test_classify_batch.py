@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError, IncompleteReadError
 
 from training.container.classifier import images as container_images
 from training.container.classifier import serving as container_serving
@@ -370,8 +370,13 @@ def test_unavailable_endpoint_raises_endpoint_unavailable_error(
 
 @pytest.mark.parametrize(
     "error",
-    [client_error("SlowDown", 503), client_error("RequestTimeout", 400), ConnectTimeoutError(endpoint_url="some-url")],
-    ids=["throttled", "timeout", "no connection"],
+    [
+        client_error("SlowDown", 503),
+        client_error("RequestTimeout", 400),
+        ConnectTimeoutError(endpoint_url="some-url"),
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
+    ],
+    ids=["throttled", "timeout", "no connection", "incomplete content"],
 )
 def test_unavailable_s3_raises_storage_unavailable_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, ReadTimeoutError
 
 from tests.unit.lambdas.images import draw
 from training.container.classifier import images
@@ -213,8 +213,17 @@ def test_version_in_the_event_is_read_and_unknown_fields_are_kept(
         client_error("InternalError", 500),
         EndpointConnectionError(endpoint_url="some-url"),
         ReadTimeoutError(endpoint_url="some-url"),
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
     ],
-    ids=["throttled", "throttled by KMS", "request timeout", "internal error", "no connection", "read timeout"],
+    ids=[
+        "throttled",
+        "throttled by KMS",
+        "request timeout",
+        "internal error",
+        "no connection",
+        "read timeout",
+        "incomplete content",
+    ],
 )
 def test_transient_error_of_s3_raises_storage_unavailable_error(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
