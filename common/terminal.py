@@ -1,4 +1,4 @@
-"""Write to a terminal: progress bars, the width of tables and texts, and handling of Ctrl-C."""
+"""Output on a terminal (progress bars, the width of tables and texts), and handling of Ctrl-C."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ def counted(count: int, noun: str) -> str:
 
 @contextlib.contextmanager
 def own_interrupts() -> Iterator[None]:
-    """Let Ctrl-C interrupt only this process, and not the `make` that started it, during the `with` block.
+    """During the `with` block, let Ctrl-C interrupt only this process, not the `make` process that started it.
 
     If Ctrl-C interrupted `make` too, `make` would report a failure although the command ends as intended. The terminal
     sends the signal to its foreground process group, so this process becomes a process group of its own:
@@ -39,7 +39,7 @@ def own_interrupts() -> Iterator[None]:
         yield
         return
     before = os.getpgrp()
-    # Ctrl-Z would stop this process, and `make` would wait for it forever; SIGTTOU would stop it in `tcsetpgrp`
+    # SIGTSTP (Ctrl-Z) would stop this process, and `make` would wait forever; SIGTTOU would stop it in `tcsetpgrp`
     for ignored in (signal.SIGTTOU, signal.SIGTSTP):
         signal.signal(ignored, signal.SIG_IGN)
     os.setpgid(0, 0)

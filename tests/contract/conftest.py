@@ -32,7 +32,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An emulator with an empty account for one test, which AWS SDKs and Terraform use by default."""
+    """An emulator with an empty account for one test; AWS SDKs and Terraform use this account by default."""
     running = start_emulator(tmp_path / "emulator")
     running.select(monkeypatch)
     yield running
@@ -70,7 +70,7 @@ def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployme
 
 @pytest.fixture
 def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """The applied environment `local`, whose account AWS SDKs and Terraform use; earlier tests may have changed it."""
+    """The applied environment `local`, selected for AWS SDKs and Terraform; earlier tests may have changed it."""
     applied_local.select(monkeypatch)
     return applied_local
 
@@ -107,7 +107,7 @@ def driver() -> str:
 
 @pytest.fixture(scope="session")
 def empty_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A second environment `local` in a separate account, which the tests of `make deploy` apply."""
+    """A second environment `local` in a separate account; nothing is applied unless an earlier test applied it."""
     with new_deployment("local", tmp_path_factory.mktemp("empty")) as deployment:
         yield deployment
 
@@ -151,11 +151,13 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bootstrap]:
     directory = tmp_path_factory.mktemp("bootstrap")
     account, project = start_emulator(directory / "emulator"), copy_project(directory / "project")
     root = project / "terraform" / "bootstrap"
-    Terraform("local", logs=directory, directory=root).init()
-    with running_provider(root, account.environment) as variables:
-        with pytest.MonkeyPatch.context() as patch:
-            select(patch, account, variables)
-            result = run_command(project, "bootstrap", "--env", "local", "--repository", REPOSITORY)
-        assert result.returncode == 0, result.stderr
-        yield Bootstrap(account, project, variables, result.stdout, role_policies(account.client("iam")))
-    account.stop()
+    try:
+        Terraform("local", logs=directory, directory=root).init()
+        with running_provider(root, account.environment) as variables:
+            with pytest.MonkeyPatch.context() as patch:
+                select(patch, account, variables)
+                result = run_command(project, "bootstrap", "--env", "local", "--repository", REPOSITORY)
+            assert result.returncode == 0, result.stderr
+            yield Bootstrap(account, project, variables, result.stdout, role_policies(account.client("iam")))
+    finally:
+        account.stop()

@@ -74,7 +74,7 @@ def environment(request: AWSPreparedRequest) -> dict[str, Any]:
 def preserved_names(headers: Iterable[str]) -> dict[str, str]:
     """Return the original names, by WSGI name, of the S3 metadata headers that contain underscores.
 
-    WSGI names contain underscores in place of dashes, so the original names cannot be derived from them.
+    A WSGI name has an underscore for both a dash and an underscore, so the original name cannot be derived from it.
     """
     return {
         f"HTTP_{name.upper().replace('-', '_')}": name

@@ -1,7 +1,7 @@
 locals {
   name = "${var.prefix}-endpoint-expiry"
 
-  # `count` must be known during planning, when the variant name is known and the ARN of a new endpoint is not
+  # `count` must be known during planning, when the ARN of a new endpoint is unknown; the variant name is known
   endpoint_count = var.variant_name == null ? 0 : 1
   queue_count    = var.endpoint_hours == null ? 0 : 1
   schedule_count = local.queue_count * local.endpoint_count
@@ -25,12 +25,14 @@ locals {
   # role may delete the endpoint from a minute before the end, because Scheduler may invoke its target at any second of
   # the minute that contains the end:
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-  # `make extend` postpones the stored end. The end without an extension counts too, if it is earlier, so an extension
-  # does not change the role's policy.
-  last_retry    = timeadd(local.start, "${local.maximum_event_age}s")
-  regular_end   = try(timeadd(local.start, "${var.endpoint_hours}h"), null)
-  before_ends   = [for end in [local.regular_end, local.end] : timeadd(end, "-1m") if end != null]
-  deletion_from = sort(concat([local.last_retry], local.before_ends))[0] # in one format and in UTC, times sort by time
+  # `make extend` postpones the stored end. So that an extension does not change the role's policy, the time is computed
+  # from the original end if that is earlier. If endpoint_hours is short, this time is before the last retry, so a late
+  # retry can still delete the endpoint.
+  last_retry   = timeadd(local.start, "${local.maximum_event_age}s")
+  original_end = try(timeadd(local.start, "${var.endpoint_hours}h"), null)
+  before_ends  = [for end in [local.original_end, local.end] : timeadd(end, "-1m") if end != null]
+  # the earliest time: times in one format and in UTC can be sorted as strings
+  deletion_from = sort(concat([local.last_retry], local.before_ends))[0]
 
   # Percentages of the budget at which actual and forecasted costs cause a notification
   notifications = {
@@ -78,8 +80,8 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # SageMaker deletes an endpoint that scales only for a caller that may deregister its scalable target, whose ARN is
-  # not known before the target exists:
+  # If an endpoint has automatic scaling, SageMaker deletes it only if the caller may deregister its scalable target. The
+  # resource is `*`, because the ARN of a scalable target is unknown before the target exists:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-delete-with-scaling.html
   statement {
     sid       = "DeregisterScalableTarget"
@@ -197,7 +199,7 @@ resource "aws_cloudwatch_metric_alarm" "idle" {
   count = var.instance_based ? local.endpoint_count : 0
 
   alarm_name          = "${var.prefix}-endpoint-idle"
-  alarm_description   = "The endpoint received no request for ${var.idle_hours} hours, and its instances are billed. Run `make down`, or, if endpoint_hours is set, let its schedule delete it."
+  alarm_description   = "The endpoint received no request for ${var.idle_hours} hours, and its instances are billed. Run `make down`. If endpoint_hours is set, a schedule deletes the endpoint at the end of its lifetime."
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   evaluation_periods  = var.idle_hours

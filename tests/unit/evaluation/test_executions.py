@@ -173,7 +173,9 @@ def test_waiting_for_an_execution_that_does_not_end_stops_at_the_timeout() -> No
     [
         pytest.param(None, FakeSageMaker(None), "make train ENV=local", id="no model deployed"),
         pytest.param(CONFIG, FakeSageMaker(None), "make deploy ENV=local", id="endpoint deleted"),
-        pytest.param(CONFIG, FakeSageMaker("Updating"), "is still Updating: run the command again", id="endpoint updating"),
+        pytest.param(
+            CONFIG, FakeSageMaker("Updating"), "is still Updating: run the command again", id="endpoint updating"
+        ),
         pytest.param(CONFIG, FakeSageMaker("InService", "older"), "with older", id="another model"),
     ],
 )

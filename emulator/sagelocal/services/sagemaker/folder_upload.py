@@ -1,7 +1,7 @@
 """Uploads of container folders to S3: while the container runs (checkpoints, continuous outputs) or when it ends.
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
-https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-input-and-output.html (symbolic links are not uploaded)
+https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-input-and-output.html (no symbolic links in processing outputs)
 """
 
 import contextlib
@@ -31,9 +31,11 @@ class FolderUpload:
     uri
         S3 URI of the prefix for the files.
     skip_existing
-        Whether a file that exists before the first upload is uploaded only after a change, because S3 already has it.
+        Whether files that exist when this object is created are uploaded only after they change. The files of earlier
+        checkpoints, for example, were downloaded from S3.
     follow_links
-        Whether symbolic links to files are uploaded as files; if not, they are ignored.
+        Whether symbolic links to files are uploaded as files, as in checkpoints. If not, they are ignored, as in the
+        outputs of processing jobs.
     """
 
     def __init__(
@@ -59,6 +61,10 @@ class FolderUpload:
         ------
         ClientError
             If S3 refuses a file.
+        BotoCoreError
+            If S3 cannot be reached.
+        OSError
+            If a file cannot be read.
         JobFailedError
             If a file name is not encoded in UTF-8, so that it cannot be an S3 key.
         """
@@ -68,13 +74,17 @@ class FolderUpload:
         self._upload_changes()
 
     def _run(self) -> None:
+        printed = ""
         while not self._closed.wait(INTERVAL):
             try:
                 self._upload_changes()
-            except (ClientError, BotoCoreError, JobFailedError) as error:
+            except (ClientError, BotoCoreError, JobFailedError, OSError) as error:
                 # the next scan tries again; close() raises the error if the last attempt fails
                 target = f"s3://{self._bucket}/{self._prefix}"
-                print(f"upload to {target} failed and will be retried: {error}", file=sys.stderr)
+                message = f"upload to {target} failed and will be retried: {error}"
+                if message != printed:
+                    print(message, file=sys.stderr)
+                printed = message
 
     def _upload_changes(self) -> None:
         for path, (folder, stamp) in self._scan():
@@ -99,7 +109,7 @@ def _key(path: Path) -> str:
     Raises
     ------
     JobFailedError
-        If the file name is not encoded in UTF-8, because S3 keys must be.
+        If the file name is not encoded in UTF-8, because S3 keys must be encoded in UTF-8.
     """
     key = path.as_posix()
     try:

@@ -90,7 +90,7 @@ ITEMS = [{"n": n, "odd": n % 2 == 1} for n in range(10)]  # five of ten fail
         ({"ToleratedFailureCount": 5, "ToleratedFailurePercentage": 20}, True),
         ({"ToleratedFailurePercentage": 100}, False),
     ],
-    ids=["none", "percent-49", "percent-50", "percent-50.5", "count-4", "count-5", "either", "all"],
+    ids=["none", "percent-49", "percent-50", "percent-50.5", "count-4", "count-5", "count-5-and-percent-20", "all"],
 )
 def test_distributed_map_fails_beyond_the_tolerated_failures(
     machines: StateMachines, tolerance: dict[str, float], fails: bool

@@ -11,7 +11,8 @@ from sagelocal.core.install import SERVICES
 
 HELPERS = {"tags"}  # modules of sagelocal.services that are not services
 
-# A program that sends requests to a new emulator, and prints the imported packages of moto before and after them
+# A program that sends requests to a new emulator. It prints the responses, and the packages of moto that are imported
+# before and after the requests.
 FIRST_REQUESTS = """
 import io, json, os, pathlib, sys, tempfile
 os.environ["MOTO_PORT"] = "9"

@@ -54,7 +54,7 @@ def test_second_answer_is_refused_with_the_name_of_the_first_reviewer() -> None:
     assert (answer.label, answer.reviewer) == ("bicycle", "ana")
 
 
-def test_repeated_request_whose_response_was_lost_is_not_a_second_answer() -> None:
+def test_request_that_is_repeated_after_a_lost_response_adds_no_second_answer() -> None:
     # GIVEN an S3 client that sends the request twice, as if the first response were lost
     s3 = FakeS3()
     put_object, store, answer = s3.put_object, make_store(s3), make_answer(ENTRY, "bicycle", "ana")
