@@ -22,6 +22,7 @@ TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
 # Errors that AWS returns, and errors that prevent a complete response: if the connection ends within the content of an
 # object, botocore raises IncompleteReadError with version 1 of urllib3, and an HTTPClientError with version 2.
 REQUEST_ERRORS = (ClientError, BotocoreConnectionError, HTTPClientError, IncompleteReadError)
+REQUEST_TOO_LARGE, SERVER_ERROR = 413, 500  # HTTP status codes
 UNKNOWN = "unknown"
 
 # Error codes of InvokeEndpoint after which a retry may succeed:
@@ -167,45 +168,53 @@ def is_too_large(error: ClientError) -> bool:
     """
     found = error.response["Error"]
     is_oversize = found["Code"] == "ValidationError" and "oversize body" in found["Message"]
-    return is_oversize or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 413
+    return is_oversize or status_of(error) == REQUEST_TOO_LARGE
 
 
 def is_rejection(error: ClientError) -> bool:
     """Return whether the model rejected the request with a 4xx status."""
-    return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < 500
+    return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < SERVER_ERROR
 
 
 def is_transient(error: ClientError) -> bool:
-    """Return whether a retry may succeed: if the request was throttled, or if the service or the model failed.
+    """Return whether a retry may succeed, for an error that is not a rejection by the model.
 
     A retry may succeed even after a failure of the model: during a deployment, the first request may reach the new
     model on the canary fleet, and the retry may reach the old model.
     """
-    code = error.response["Error"]["Code"]
-    if code == "ModelError":
-        return not 400 <= original_status(error) < 500
-    return code in THROTTLED or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+    return error.response["Error"]["Code"] in {*THROTTLED, "ModelError"} or status_of(error) >= SERVER_ERROR
+
+
+def status_of(error: ClientError) -> int:
+    """Return the HTTP status of the AWS service's response; 0 if the error contains no status."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def original_status(error: ClientError) -> int:
     """Return the HTTP status of the model's response; 0 if the model did not respond."""
-    status: int = error.response.get("OriginalStatusCode", 0)
-    return status
+    return int(error.response.get("OriginalStatusCode", 0))
 
 
 def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:
     """Return the endpoint's name and the class names from the environment variables."""
     try:
-        endpoint, classes = environment["ENDPOINT_NAME"], json.loads(environment["CLASS_NAMES"])
+        endpoint, classes = environment["ENDPOINT_NAME"], names(environment["CLASS_NAMES"], "CLASS_NAMES")
     except KeyError as error:
         raise SettingsError(f"the environment variable {error.args[0]} is missing") from error
-    except ValueError as error:
-        raise SettingsError(f"CLASS_NAMES must be JSON: {error}") from error
     if not endpoint:
         raise SettingsError("ENDPOINT_NAME must not be empty")
-    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
-        raise SettingsError(f"CLASS_NAMES must be a non-empty JSON list of strings (got {classes!r:.100})")
     return endpoint, classes
+
+
+def names(text: str, variable: str) -> list[str]:
+    """Return the strings of an environment variable that must be a non-empty JSON list of strings."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"{variable} must be JSON: {error}") from error
+    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+        raise SettingsError(f"{variable} must be a non-empty JSON list of strings (got {values!r:.100})")
+    return values
 
 
 def body_of(event: Any) -> Mapping[str, Any]:

@@ -405,7 +405,11 @@ def is_rejection(error: ClientError) -> bool:
 
 
 def is_transient(error: ClientError) -> bool:
-    """Return whether a retry may succeed, for an error that is not a rejection by the model."""
+    """Return whether a retry may succeed, for an error that is not a rejection by the model.
+
+    A retry may succeed even after a failure of the model: during a deployment, the first request may reach the new
+    model on the canary fleet, and the retry may reach the old model.
+    """
     return error.response["Error"]["Code"] in {*THROTTLED, "ModelError"} or status_of(error) >= SERVER_ERROR
 
 

@@ -36,7 +36,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     SettingsError, EventError
         The execution fails with the exception's name as its error.
     """
-    threshold = threshold_of(os.environ)
+    threshold = threshold_of(os.environ.get("THRESHOLD", ""))
     body = body_of(event)
     inferences, names = inferences_of(body), class_names(body)
     confidence = max(inferences)
@@ -54,9 +54,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     return {"statusCode": 200, "body": {**body, **predicted, "confidence": confidence}}
 
 
-def threshold_of(environment: Mapping[str, str]) -> float:
+def threshold_of(text: str) -> float:
     """Return the threshold, a number between 0 and 1."""
-    text = environment.get("THRESHOLD", "")
     try:
         threshold = float(text)
     except ValueError as error:
