@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.errors import OperatorError
-from registry.endpoint import describe_endpoint
+from registry.endpoint import remaining_status
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
 SCHEDULE_FORMAT = "at(%Y-%m-%dT%H:%M:%S)"
@@ -82,11 +82,11 @@ class EndpointLifetime:
 
     def _describe_after_end(self, moment: str) -> str:
         lifetime, env = f"the lifetime of endpoint {self._endpoint} ended at {moment}", f"ENV={self._environment}"
-        live = describe_endpoint(self._endpoint, sagemaker=self._sagemaker)
-        if live is None or live["EndpointStatus"] == "Deleting":
+        status = remaining_status(self._endpoint, sagemaker=self._sagemaker)
+        if status is None:
             return f"{lifetime}, and the endpoint was deleted: run `make deploy {env}`"
         return (
-            f"{lifetime}, but the endpoint still exists and is {live['EndpointStatus']}. The schedule retries a failed "
+            f"{lifetime}, but the endpoint still exists and is {status}. The schedule retries a failed "
             f"deletion; if no retry succeeds, the alarm {self._schedule}-failed goes into ALARM. Run `make down {env}` "
             f"to delete the endpoint and its environment, or `make deploy {env}` to begin a new lifetime"
         )

@@ -33,6 +33,12 @@ def describe_endpoint(name: str, *, sagemaker: Any) -> dict[str, Any] | None:
     return description
 
 
+def remaining_status(name: str, *, sagemaker: Any) -> str | None:
+    """Return an endpoint's status, or None if the endpoint does not exist or is being deleted."""
+    live = describe_endpoint(name, sagemaker=sagemaker)
+    return None if live is None or live["EndpointStatus"] == "Deleting" else str(live["EndpointStatus"])
+
+
 def describe_endpoint_config(name: str, *, sagemaker: Any) -> dict[str, Any] | None:
     """Return an endpoint configuration's description, or None if it does not exist."""
     try:

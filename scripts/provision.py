@@ -118,8 +118,7 @@ def check_endpoint_exists(environment: str, content: Mapping[str, Any], stack: S
     )
     if not (stack and is_kept):
         return
-    live = endpoint.describe_endpoint(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
-    if live is None or live["EndpointStatus"] == "Deleting":
+    if endpoint.remaining_status(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region)) is None:
         raise OperatorError(
             f"nothing was applied, because endpoint {stack.endpoint_name} was deleted after the plan was made, for "
             f"example at the end of its lifetime: run `make plan apply ENV={environment}`, or run the workflow again"
