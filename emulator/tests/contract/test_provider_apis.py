@@ -180,17 +180,21 @@ def test_event_source_mapping_returns_the_arn_of_its_alias(emulator: Any) -> Non
     assert client.get_event_source_mapping(UUID=mapping["UUID"])["FunctionArn"] == alias
 
 
+def new_target() -> dict[str, str]:
+    """Return the parameters that identify a scalable target, the variant of an endpoint that does not exist yet."""
+    return {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{unique('endpoint')}/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+
+
 def test_scalable_targets_can_be_tagged_and_untagged(emulator: Any) -> None:
     # GIVEN
     scaling = emulator.client("application-autoscaling")
-    arn = scaling.register_scalable_target(
-        ServiceNamespace="sagemaker",
-        ResourceId=f"endpoint/{unique('endpoint')}/variant/AllTraffic",
-        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
-        MinCapacity=1,
-        MaxCapacity=2,
-        Tags={"a": "1", "b": "2"},
-    )["ScalableTargetARN"]
+    arn = scaling.register_scalable_target(**new_target(), MinCapacity=1, MaxCapacity=2, Tags={"a": "1", "b": "2"})[
+        "ScalableTargetARN"
+    ]
     # WHEN
     scaling.tag_resource(ResourceARN=arn, Tags={"c": "3"})
     scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
@@ -201,11 +205,7 @@ def test_scalable_targets_can_be_tagged_and_untagged(emulator: Any) -> None:
 def test_existing_scalable_target_can_be_updated_but_not_registered_with_tags(emulator: Any) -> None:
     # GIVEN
     scaling = emulator.client("application-autoscaling")
-    target = {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{unique('endpoint')}/variant/AllTraffic",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
+    target = new_target()
     arn = scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2, Tags={"a": "1"})["ScalableTargetARN"]
     # WHEN
     with pytest.raises(ClientError, match="The scalable target that you tried to tag already exists"):
@@ -221,11 +221,7 @@ def test_existing_scalable_target_can_be_updated_but_not_registered_with_tags(em
 
 def test_deletion_of_a_missing_scalable_target_or_scaling_policy_is_refused(emulator: Any) -> None:
     scaling = emulator.client("application-autoscaling")
-    target = {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{unique('endpoint')}/variant/AllTraffic",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
+    target = new_target()
     with pytest.raises(scaling.exceptions.ObjectNotFoundException, match="No scalable target found"):
         scaling.deregister_scalable_target(**target)
     with pytest.raises(scaling.exceptions.ObjectNotFoundException, match="No scaling policy found"):

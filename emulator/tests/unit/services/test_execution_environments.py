@@ -1,10 +1,7 @@
 """The pool of Lambda execution environments: reuse, idle time, concurrency and reserved concurrency."""
 
-import hashlib
-import io
 import json
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,31 +13,9 @@ from sagelocal.core.process import start_time
 from sagelocal.services.awslambda import pool as pool_module
 from sagelocal.services.awslambda import runtime
 from sagelocal.services.awslambda.errors import TooManyRequestsError
-from sagelocal.services.awslambda.function import Archive, Function, Logging
 from sagelocal.services.awslambda.pool import Pool
 
-ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
-
-
-def make_function(source: str = "import os\ndef main(event, context): return os.getpid()") -> Function:
-    """Return a function with a Python module; by default the function returns its process ID."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as opened:
-        opened.writestr("module.py", source)
-    return Function(
-        name="f",
-        arn=ARN,
-        version="$LATEST",
-        region="us-east-1",
-        handler="module.main",
-        runtime="python3.12",
-        memory=128,
-        timeout=20,
-        variables=(),
-        code=Archive(hashlib.sha256(buffer.getvalue()).hexdigest(), buffer.getvalue()),
-        layers=(),
-        logging=Logging("/aws/lambda/f"),
-    )
+from .functions import ARN, make_function, run
 
 
 @pytest.fixture
@@ -49,16 +24,6 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     pool = Pool(tmp_path / "lambda", {}, Backlog())
     yield pool
     pool.close()
-
-
-def run(pool: Pool, function: Function, event: object = None, *, reserved: int | None = None) -> object:
-    """Invoke a function and return the decoded response; fail if the function fails.
-
-    reserved : the function's reserved concurrency
-    """
-    result = pool.invoke(function, json.dumps(event).encode(), arn=function.arn, reserved=reserved)
-    assert not result.failed, result.payload
-    return json.loads(result.payload)
 
 
 def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path: Path) -> None:

@@ -5,28 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sagelocal.services.awslambda.function import Archive, Function, Logging
 from sagelocal.services.awslambda.log_lines import Usage, format_log
 
+from .functions import make_function
+
 START = datetime(2026, 3, 1, 12, 0, 0, 5000, tzinfo=UTC)
-
-
-def make_function(log_format: str) -> Function:
-    """Return a function whose log has this format, `Text` or `JSON`."""
-    return Function(
-        name="f",
-        arn="arn:aws:lambda:us-east-1:123456789012:function:f",
-        version="$LATEST",
-        region="us-east-1",
-        handler="module.main",
-        runtime="python3.12",
-        memory=128,
-        timeout=20,
-        variables=(),
-        code=Archive("", b""),
-        layers=(),
-        logging=Logging("/aws/lambda/f", format=log_format),
-    )
 
 
 @pytest.mark.parametrize(
@@ -41,8 +24,8 @@ def test_duration_and_initialization_are_billed_in_milliseconds_rounded_up(
     usage = Usage(START, seconds, init, memory=40)
 
     # WHEN
-    text = format_log(make_function("Text"), "id", "", usage)
-    *_, report = format_log(make_function("JSON"), "id", "", usage).splitlines()
+    text = format_log(make_function(), "id", "", usage)
+    *_, report = format_log(make_function(log_format="JSON"), "id", "", usage).splitlines()
 
     # THEN
     assert f"\tBilled Duration: {billed} ms\t" in text
@@ -51,7 +34,9 @@ def test_duration_and_initialization_are_billed_in_milliseconds_rounded_up(
 
 def test_first_line_has_the_time_at_which_the_invocation_started() -> None:
     # WHEN
-    first, *_, last = format_log(make_function("JSON"), "id", "seen\n", Usage(START, 0.1, None, memory=40)).splitlines()
+    first, *_, last = format_log(
+        make_function(log_format="JSON"), "id", "seen\n", Usage(START, 0.1, None, memory=40)
+    ).splitlines()
 
     # THEN
     assert json.loads(first)["time"] == "2026-03-01T12:00:00.005Z"

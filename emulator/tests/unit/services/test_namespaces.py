@@ -13,7 +13,7 @@ from sagelocal.core.backlog import Backlog
 from sagelocal.services.awslambda import namespaces
 from sagelocal.services.awslambda.pool import Pool
 
-from .test_execution_environments import make_function, run
+from .functions import make_function, run
 
 WRITE_AND_READ = """import os, pathlib, time
 def main(event, context):
