@@ -210,8 +210,8 @@ def start_job(request: str | None, *, environment: str, sagemaker: Any, now: dat
     """
     if request is None:
         raise OperatorError(
-            f"{environment} has no drift job: it needs drift_schedule, capture_percentage above 0, and a model with a "
-            f"baseline, which `make train deploy ENV={environment}` trains (ALGORITHM=image-classification has none)"
+            f"{environment} has no drift job: set drift_schedule, set capture_percentage above 0, and deploy a model "
+            f"with a baseline (`make train deploy ENV={environment}`, without ALGORITHM=image-classification)"
         )
     scheduled = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = request.replace("<aws.scheduler.execution-id>", token_hex(8))

@@ -196,7 +196,7 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
         error = f" ({described['error']})" if "error" in described else ""
         raise OperatorError(f"{arn} is {described['status']}{error} and has no prediction")
     if version == "unknown":
-        raise OperatorError(f"{arn} does not contain the version of its model: name the model with MODEL")
+        raise OperatorError(f"{arn} does not contain the version of its model: set MODEL instead of EXECUTION")
     # if an S3 event started the execution, the input has no field `s3_key`, but the outputs of the states have it
     key = json.loads(described["input"]).get("s3_key") or find_in_output(
         arn, described.get("output"), "s3_key", states=states

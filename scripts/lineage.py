@@ -2,8 +2,8 @@
 
 The model card is written to `build/<environment>/model-card-<version>.md`.
 
-EXECUTION is the ARN or name of an execution, and MODEL is a model version (3, v3 or the version's ARN). The default is
-the model in use.
+EXECUTION is the ARN or name of an execution, and MODEL is a model version (3, v3 or the version's ARN). Set at most one
+of them. The default is the model in use.
 """
 
 import argparse
@@ -32,10 +32,15 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        The execution or the model does not exist, the execution has no prediction, no model is in use, or `--verify`
-        finds that the training data have changed.
+        Both an execution and a model are given, one of them does not exist, the execution has no prediction, no model
+        is in use, or `--verify` finds that the training data have changed.
     """
-    stack, chosen, registry = environment.stack, environment.options, environment.model_registry
+    chosen = environment.options
+    if chosen.execution and chosen.model:
+        raise OperatorError(
+            f"set EXECUTION or MODEL, and not both (got EXECUTION={chosen.execution} and MODEL={chosen.model})"
+        )
+    stack, registry = environment.stack, environment.model_registry
     s3 = environment.client("s3")
     states = environment.client("stepfunctions")
     prediction = find_prediction(stack.state_machine_arn, chosen.execution, states=states) if chosen.execution else None

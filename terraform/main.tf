@@ -28,7 +28,7 @@ locals {
   packages_prefix     = "packages"
   metrics_namespace   = local.prefix
 
-  # Personal data: photographs, and objects that name photographs
+  # Personal data: drivers' photographs, uploads, review entries, batch results and reviewers' answers
   photo_prefixes = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix, "${local.labels_prefix}/answers"]
 
   approved_model_path = "/scones/${var.environment}/approved-model"
@@ -90,7 +90,7 @@ module "kms_key" {
   deletion_window_in_days = var.protected ? 30 : 7
   administrators          = local.bootstrapped ? [local.deployment_role_arn] : []
 
-  # The environment's own roles and its deployment role always have access
+  # A list of users must also contain the environment's own roles and its deployment role
   users = var.key_users == null ? null : concat(var.key_users, [
     for role in ["${local.prefix}-*", "scones-deploy-${var.environment}"] :
     "arn:${local.partition}:iam::${local.account_id}:role/${role}"

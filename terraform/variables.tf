@@ -350,7 +350,7 @@ variable "capture_percentage" {
 }
 
 variable "capture_retention_days" {
-  description = "Days after which captured data, access logs and old object versions are deleted; null keeps them."
+  description = "Days after which captured data, access logs and old versions of other objects are deleted; null keeps them. If photo_retention_days is set, old versions of the personal data in S3 are deleted after one day."
   type        = number
   default     = 30
 
@@ -418,7 +418,7 @@ variable "log_retention_days" {
 }
 
 variable "protected" {
-  description = "Whether `terraform destroy` keeps the DynamoDB tables and a data bucket that is not empty."
+  description = "Whether `terraform destroy` fails instead of deleting the DynamoDB tables, or the data bucket if it is not empty."
   type        = bool
   default     = true
   nullable    = false

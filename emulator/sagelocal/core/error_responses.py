@@ -35,8 +35,8 @@ class _Response:
 class _Fault(ServiceException):
     """An error whose code the service's model does not contain.
 
-    For an exception class that is defined in moto, moto derives a service from the name of the class's module, and also
-    looks for the code in that service's model. This class is defined outside moto, so moto does not do this.
+    `ServiceException` itself cannot be used: for an exception class in `moto.<name>`, moto also loads the model of the
+    service `<name>`, which fails for `moto.core`. For a class outside moto, moto skips this step.
     """
 
 

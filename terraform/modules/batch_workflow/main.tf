@@ -76,7 +76,8 @@ module "state_machine" {
   permissions_boundary = var.permissions_boundary
 }
 
-# No state catches errors, so that a failed Map can be redriven. This rule therefore reports every unsuccessful execution.
+# A failed Map can be redriven only if no state catches its error. No state can then send a notification about the error,
+# so this rule reports every unsuccessful execution.
 resource "aws_cloudwatch_event_rule" "unsuccessful" {
   name        = "${local.name}-unsuccessful"
   description = "Batch executions that failed, timed out or were aborted."
@@ -90,7 +91,7 @@ resource "aws_cloudwatch_event_rule" "unsuccessful" {
 
 resource "aws_cloudwatch_event_target" "unsuccessful" {
   rule      = aws_cloudwatch_event_rule.unsuccessful.name
-  target_id = "topic" # a fixed name, so that the next apply finds a target that a killed apply created
+  target_id = "topic" # with a generated ID, an apply after a killed one could create a second target
   arn       = var.topic_arn
 
   input_transformer {
@@ -105,7 +106,7 @@ resource "aws_cloudwatch_event_target" "unsuccessful" {
 
 resource "aws_cloudwatch_metric_alarm" "failures" {
   alarm_name          = "${local.name}-failures"
-  alarm_description   = "Batch executions failed, timed out or were aborted. Run `make batch RESUME=<name>` to continue one."
+  alarm_description   = "Batch executions failed, timed out or were aborted. Run `make batch ENV=${trimprefix(var.prefix, "scones-")} RESUME=<name>` to continue one."
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   evaluation_periods  = 1

@@ -180,7 +180,7 @@ resource "aws_cloudwatch_metric_alarm" "expiry" {
   count = local.queue_count
 
   alarm_name          = "${local.name}-failed"
-  alarm_description   = "The schedule could not delete the endpoint, whose instances are billed. Run `make down`, or delete the endpoint, then purge the queue ${local.name}-failures, whose messages contain the error."
+  alarm_description   = "The schedule could not delete the endpoint, whose instances are billed. Run `make down ENV=${trimprefix(var.prefix, "scones-")}`, or delete the endpoint, then purge the queue ${local.name}-failures, whose messages contain the error."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = one(aws_sqs_queue.this[*].name) }
@@ -199,7 +199,7 @@ resource "aws_cloudwatch_metric_alarm" "idle" {
   count = var.instance_based ? local.endpoint_count : 0
 
   alarm_name          = "${var.prefix}-endpoint-idle"
-  alarm_description   = "The endpoint received no request for ${var.idle_hours} hours, and its instances are billed. Run `make down`. If endpoint_hours is set, a schedule deletes the endpoint at the end of its lifetime."
+  alarm_description   = "The endpoint received no request for ${var.idle_hours} hours, and its instances are billed. Run `make down ENV=${trimprefix(var.prefix, "scones-")}`. If endpoint_hours is set, a schedule deletes the endpoint at the end of its lifetime."
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   evaluation_periods  = var.idle_hours

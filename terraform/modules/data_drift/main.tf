@@ -249,7 +249,7 @@ resource "aws_cloudwatch_event_target" "failed" {
   count = local.count
 
   rule      = aws_cloudwatch_event_rule.failed[0].name
-  target_id = "topic" # a fixed name, so that the next apply finds a target that a killed apply created
+  target_id = "topic" # with a generated ID, an apply after a killed one could create a second target
   arn       = var.topic_arn
 
   input_transformer {

@@ -64,7 +64,7 @@ resource "aws_iam_role_policy" "this" {
 
 resource "aws_cloudwatch_event_target" "this" {
   rule      = aws_cloudwatch_event_rule.this.name
-  target_id = "workflow" # a fixed name, so that the next apply finds a target that a killed apply created
+  target_id = "workflow" # with a generated ID, an apply after a killed one could create a second target
   arn       = var.state_machine_arn
   role_arn  = aws_iam_role.this.arn
 

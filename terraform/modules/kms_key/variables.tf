@@ -30,7 +30,7 @@ variable "users" {
 }
 
 variable "administrators" {
-  description = "ARNs of existing roles that may administer the key, and use it through data services, even if their IAM policy does not allow it."
+  description = "ARNs of existing roles that may administer the key even if their IAM policy does not allow it. If `users` is null or contains such a role, the role also needs no IAM policy to use the key through S3, DynamoDB, SNS and SageMaker."
   type        = list(string)
   default     = []
 

@@ -45,7 +45,7 @@ locals {
       metrics     = { failed = local.executions.failed, failures = local.failures }
     }
     workflow-low-confidence = {
-      description = "More than half of the images have a confidence below the threshold. Run `make evaluate monitor`, then change the threshold or the model."
+      description = "More than half of the images have a confidence below the threshold. Run `make evaluate monitor ENV=${var.environment}`, then change the threshold or the model."
       expression  = "IF(FILL(succeeded, 0) + low_confidence >= ${local.minimum_executions}, low_confidence / (FILL(succeeded, 0) + low_confidence), 0)"
       threshold   = local.low_confidence_share
       period      = 3600
@@ -239,7 +239,7 @@ resource "aws_cloudwatch_event_rule" "uncaught" {
 
 resource "aws_cloudwatch_event_target" "uncaught" {
   rule      = aws_cloudwatch_event_rule.uncaught.name
-  target_id = "topic" # a fixed name, so that the next apply finds a target that a killed apply created
+  target_id = "topic" # with a generated ID, an apply after a killed one could create a second target
   arn       = var.topic_arn
 
   input_transformer {

@@ -29,7 +29,7 @@ variable "table_name" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table_name))
-    error_message = "table_name must be 3 to 255 letters, digits and characters of _.- (got ${var.table_name})."
+    error_message = "table_name must have 3 to 255 characters, each a letter, a digit, _, . or - (got ${var.table_name})."
   }
 }
 
@@ -39,17 +39,17 @@ variable "drivers_table_name" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.drivers_table_name))
-    error_message = "drivers_table_name must be 3 to 255 letters, digits and characters of _.- (got ${var.drivers_table_name})."
+    error_message = "drivers_table_name must have 3 to 255 characters, each a letter, a digit, _, . or - (got ${var.drivers_table_name})."
   }
 }
 
 variable "photo_prefixes" {
-  description = "Key prefixes of photographs and of objects that name photographs, without leading and trailing slashes."
+  description = "Key prefixes of personal data, such as drivers' photographs and batch results, without leading and trailing slashes."
   type        = list(string)
 
   validation {
     condition     = alltrue([for prefix in var.photo_prefixes : can(regex("^[^/](.*[^/])?$", prefix))])
-    error_message = "no element of photo_prefixes may be empty, or start or end with a slash, or the lifecycle rules would match no object (got ${jsonencode(var.photo_prefixes)})."
+    error_message = "photo_prefixes must not contain an empty prefix or one with a leading or trailing slash, because its lifecycle rule would match no object (got ${jsonencode(var.photo_prefixes)})."
   }
 }
 
@@ -69,12 +69,12 @@ variable "data_capture_prefix" {
 
   validation {
     condition     = can(regex("^[^/](.*[^/])?$", var.data_capture_prefix))
-    error_message = "data_capture_prefix must not be empty, and must not start or end with a slash, or the lifecycle rule would match no object (got ${jsonencode(var.data_capture_prefix)})."
+    error_message = "data_capture_prefix must not be empty or have a leading or trailing slash, because its lifecycle rule would match no object (got ${jsonencode(var.data_capture_prefix)})."
   }
 }
 
 variable "capture_retention_days" {
-  description = "Days after which captured data, access logs and old object versions are deleted; null keeps them."
+  description = "Days after which captured data, access logs and old versions of other objects are deleted; null keeps them. If photo_retention_days is set, old versions below photo_prefixes are deleted after one day."
   type        = number
 
   validation {
@@ -84,6 +84,6 @@ variable "capture_retention_days" {
 }
 
 variable "protected" {
-  description = "Whether `terraform destroy` keeps the DynamoDB tables and a bucket that is not empty."
+  description = "Whether `terraform destroy` fails instead of deleting the DynamoDB tables, or the bucket `bucket_name` if it is not empty. The tables then also have point-in-time recovery."
   type        = bool
 }

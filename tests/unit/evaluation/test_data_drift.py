@@ -21,8 +21,8 @@ REQUEST = json.dumps(
 )
 
 
-def make_figures(**changes: Any) -> dict[str, Any]:
-    """Return the result of a drift job in which the brightness has drifted; `changes` replace fields."""
+def make_figures(**fields: Any) -> dict[str, Any]:
+    """Return the result of a drift job in which the brightness has drifted; `fields` replace the default values."""
     counts = {"baseline": [1, 99], "window": [150, 50]}
     change: dict[str, Any] = {"kind": "x", "statistic": 0.5, "p_value": 1e-6}
     figures: dict[str, Any] = {
@@ -60,18 +60,18 @@ def make_figures(**changes: Any) -> dict[str, Any]:
         "points": {"baseline": [[0.0, 1.0]], "window": [[2.0, 3.0], [4.0, 5.0]]},
         "examples": [{"id": "abc", "time": "2026-03-08T10:00:00+00:00", "distance": 9.5}],
     }
-    return {**figures, **changes}
+    return {**figures, **fields}
 
 
-def make_entry(hour: int, **changes: Any) -> Entry:
-    """Return the history entry of a drift job on 8 March at this hour; `changes` replace fields of the job's result."""
+def make_entry(hour: int, **fields: Any) -> Entry:
+    """Return the history entry of a drift job on 8 March at this hour; `fields` are passed to `make_figures`."""
     return {
         "kind": "drift",
         "written": f"2026-03-08T{hour:02}:10:00+00:00",
         "environment": "test",
         "model": "v3",
         "window": {"start": "2026-03-07T12:00:00+00:00", "end": f"2026-03-08T{hour:02}:00:00+00:00"},
-        "figures": make_figures(**changes),
+        "figures": make_figures(**fields),
     }
 
 
@@ -93,12 +93,12 @@ def test_summary_names_the_properties_that_drifted_and_counts_the_unusual_images
 
 
 def test_result_without_captured_records_has_only_its_reason_and_no_figure(tmp_path: Path) -> None:
-    # GIVEN
+    # GIVEN the figure of an earlier result, and a newer result without captured records
+    write_figures(read_drift([make_entry(11)], environment="test"), tmp_path)
     empty: dict[str, Any] = {"groups": {}, "changes": [], "histograms": {}, "points": {}, "examples": []}
     entry = make_entry(
         12, outcome="no_captures", reason="no captured records in the window", malformed=0, unreadable=0, **empty
     )
-    write_figures(read_drift([make_entry(11)], environment="test"), tmp_path)
 
     # WHEN
     drift = read_drift([entry], environment="test")
@@ -112,7 +112,7 @@ def test_result_without_captured_records_has_only_its_reason_and_no_figure(tmp_p
 
 
 @pytest.mark.parametrize(("adjusted", "text"), [(1e-9, "1e-09"), (9e-10, "<1e-09"), (0.0, "<1e-09"), (0.04, "0.04")])
-def test_a_p_value_below_the_limit_is_not_shown_as_the_limit(adjusted: float, text: str) -> None:
+def test_p_value_below_1e_09_is_shown_as_less_than_1e_09(adjusted: float, text: str) -> None:
     # GIVEN
     (change, *_) = make_figures()["changes"]
 
@@ -125,20 +125,20 @@ def test_a_p_value_below_the_limit_is_not_shown_as_the_limit(adjusted: float, te
 
 
 def test_history_entries_in_another_format_are_ignored() -> None:
-    # GIVEN a valid entry, a newer entry that lacks most fields, and the entry of a job with another name for a field
-    other, renamed = make_entry(13), make_entry(14)
-    other["figures"] = {"outcome": "drift"}
+    # GIVEN besides a valid entry, an entry that lacks most fields, and an entry in which one field has another name
+    incomplete, renamed = make_entry(13), make_entry(14)
+    incomplete["figures"] = {"outcome": "drift"}
     for change in renamed["figures"]["changes"]:
         change["moved"] = change.pop("has_drifted")
 
     # WHEN
-    results = read_drift([make_entry(12), other, renamed], environment="test")["results"]
+    results = read_drift([make_entry(12), incomplete, renamed], environment="test")["results"]
 
     # THEN
     assert [each["written"][11:13] for each in results] == ["12"]
 
 
-def test_error_without_results_names_make_data_drift() -> None:
+def test_error_without_results_contains_the_command_to_run() -> None:
     with pytest.raises(OperatorError, match="run `make data-drift ENV=test RUN=1`"):
         read_drift([], environment="test")
 
@@ -183,7 +183,7 @@ def test_started_job_has_a_name_and_a_time_instead_of_the_schedulers_placeholder
 
 
 def test_error_for_an_environment_without_a_drift_job_names_the_missing_setting() -> None:
-    with pytest.raises(OperatorError, match="test has no drift job: it needs drift_schedule"):
+    with pytest.raises(OperatorError, match="test has no drift job: set drift_schedule"):
         start_job(None, environment="test", sagemaker=FakeSageMaker())
 
 

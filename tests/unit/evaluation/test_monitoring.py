@@ -50,7 +50,7 @@ def monitored(*lines: bytes, known: Mapping[str, tuple[str, str]] | None = None,
     return monitor(captures, LOCATION, other_records=other_records, threshold=0.93, classes=classes, known=known or {})
 
 
-def test_records_are_counted_by_class_and_by_comparison_with_the_threshold() -> None:
+def test_records_are_counted_per_class_and_below_the_threshold() -> None:
     # WHEN
     found = monitored(
         capture_line(make_png(1), [0.99, 0.01], time="2026-03-01T12:00:05Z"),
@@ -151,7 +151,7 @@ def test_the_model_and_the_number_of_requests_to_other_models_are_reported() -> 
     assert list(summary(found))[:2] == ["model v2: 1 record in 1 file", "requests to other models, not shown: 7"]
 
 
-def test_each_low_confidence_image_is_shown_once_by_ascending_confidence() -> None:
+def test_low_confidence_images_are_listed_once_in_ascending_order_of_confidence() -> None:
     # WHEN the same image was classified in two requests
     found = monitored(
         capture_line(make_png(1), [0.8, 0.2], event_id="a"),
@@ -220,7 +220,7 @@ CAPTURED = {
     "one pixel": encode(COLOURS.resize((1, 1))),
     "truncated PNG": encode(COLOURS)[:-30],
     "truncated JPEG": encode(COLOURS, "JPEG")[:-200],
-    "no end of a JPEG": encode(COLOURS, "JPEG")[:-2],
+    "JPEG without an end marker": encode(COLOURS, "JPEG")[:-2],
     "too many pixels": MANY_PIXELS,
     "other format": encode(COLOURS, "GIF"),
     "empty": b"",
@@ -238,7 +238,7 @@ def test_monitoring_continues_after_an_invalid_captured_image() -> None:
     assert {name for name, image in shown.items() if image["invalid"]} == {
         "truncated PNG",
         "truncated JPEG",
-        "no end of a JPEG",
+        "JPEG without an end marker",
         "too many pixels",
         "other format",
         "empty",

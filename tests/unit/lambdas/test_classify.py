@@ -174,7 +174,7 @@ def test_image_that_is_not_in_the_event_is_read_from_s3_by_version(
     ],
     ids=["deleted since", "too large", "empty", "S3 times out"],
 )
-def test_error_names_the_image_that_cannot_be_read_from_s3(
+def test_error_about_an_image_in_s3_contains_its_uri(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, error: str
 ) -> None:
     # GIVEN
@@ -411,8 +411,8 @@ def test_endpoint_unavailable_error_is_raised_before_the_function_times_out(
         with pytest.raises(classify.EndpointUnavailableError, match="Read timeout"):
             run(classify, monkeypatch, runtime, make_event(PNG))
 
-    # THEN the function's timeout is longer than one attempt to read the image from S3 and one attempt to invoke the
-    # endpoint. Each attempt consists of a connection (TCP and TLS) and the maximum time for a response.
+    # THEN the function's timeout is longer than the timeouts of one request to S3 and one to the endpoint. The connect
+    # timeout counts twice, once for TCP and once for TLS.
     configs = [config, classify.s3.meta.config]
     assert [each.retries["total_max_attempts"] for each in configs] == [1, 1]
     assert config.read_timeout > 60
@@ -481,11 +481,11 @@ def test_error_names_the_invalid_environment_variable(
         run(classify, monkeypatch, FakeRuntime(b"[]"), make_event(PNG))
 
 
-def test_result_for_the_largest_inline_image_and_100_classes_fits_into_a_state(
+def test_result_for_the_largest_inline_image_and_100_classes_is_below_the_size_limit(
     classify: ModuleType, serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN 100 class names that are longer than any in CIFAR-100, and probabilities with many digits
-    names = [f"large_omnivores_and_herbivor{number}" for number in range(100)]
+    names = [f"large_omnivores_and_herbivores_{number}" for number in range(100)]
     monkeypatch.setenv("CLASS_NAMES", json.dumps(names))
     runtime = FakeRuntime(json.dumps([0.0012345678901234567] * 100).encode())
     event = {**make_event(PNG.ljust(serialize.MAX_INLINE_BYTES, b"\0")), "s3_key": "k" * 1024}

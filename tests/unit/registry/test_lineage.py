@@ -116,7 +116,7 @@ def test_prediction_of_an_execution_that_an_event_started_has_the_image_key() ->
     ("history", "message"),
     [
         ([{}], rf"{EXECUTION} is FAILED \(ImageMissingError\) and has no prediction"),
-        ([{**PREDICTED, "model_version": "unknown"}], rf"{EXECUTION} does not contain the version"),
+        ([{**PREDICTED, "model_version": "unknown"}], rf"{EXECUTION} does not contain .*: set MODEL instead of"),
     ],
     ids=["no prediction", "no version"],
 )
